@@ -29,6 +29,11 @@ const (
 	BundlesDir  = "/opt/hanok/bundles" // {version}/…, read-only
 )
 
+// ServerName is the name in the service's certificate. Agents verify it
+// instead of the address that they dial, so an installation may change its
+// address without new certificates.
+const ServerName = "agents.hanok.internal"
+
 // Config is what a machine is born with (user data of a cloud server).
 type Config struct {
 	MachineKey string   `json:"machine_key"` // hanok's key of the machine
@@ -174,6 +179,9 @@ type PodRoutes struct {
 	CertPath  string `json:"cert_path"`
 	KeyPath   string `json:"key_path"`
 	Interface string `json:"interface"`
+	// PodCIDR is the cluster's pod network. A tenant may write any podCIDR
+	// into a Node object: what lies outside gets no route. "" allows all.
+	PodCIDR string `json:"pod_cidr,omitempty"`
 }
 
 // Hash gives the version of a state: the sha256, in hex, of everything but
