@@ -1,0 +1,222 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// Client speaks to one cluster's API server as hanok itself. It holds no
+// state of the cluster; all methods may be called at once.
+type Client struct {
+	dynamic dynamic.Interface
+	http    *http.Client
+	server  string
+}
+
+// Dial connects to a cluster's endpoint. The driver knows how: the endpoint
+// of a cluster without a public address is inside its VPC only.
+type Dial func(ctx context.Context) (net.Conn, error)
+
+// clientValidity bounds the certificate that the service signs for itself
+// each time it makes a client; it is kept nowhere.
+const clientValidity = 24 * time.Hour
+
+// NewClient makes a client from a cluster's facts. It does not connect yet.
+func NewClient(f Facts, dial Dial) (*Client, error) {
+	ca, err := LoadAuthority(f.Secrets[SecretCACert], f.Secrets[SecretCAKey])
+	if err != nil {
+		return nil, err
+	}
+	cert, key, err := ca.ClientCertificate("hanok:service", []string{"system:masters"}, time.Now(), clientValidity)
+	if err != nil {
+		return nil, err
+	}
+	config := &rest.Config{
+		Host: ServerURL(f.Endpoint),
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData: f.Secrets[SecretCACert], CertData: cert, KeyData: key,
+		},
+		Dial:    func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		QPS:     -1, // the API server's own fairness limits us
+		Timeout: 0,
+	}
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("client of cluster %s: %w", f.Name, err)
+	}
+	d, err := dynamic.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("client of cluster %s: %w", f.Name, err)
+	}
+	return &Client{dynamic: d, http: httpClient, server: config.Host}, nil
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Ready asks the API server's /readyz once; nil is ready.
+func (c *Client) Ready(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("API server: %w", err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("API server: /readyz answers %s", res.Status)
+	}
+	return nil
+}
+
+// NodeState is a Kubernetes node as far as hanok cares.
+type NodeState struct {
+	Name       string
+	Ready      bool
+	Reason     string // of the Ready condition, when not ready
+	PodCIDR    string
+	ProviderID string
+	Addresses  []netip.Addr
+}
+
+var nodesResource = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
+
+// Nodes lists the cluster's nodes by name.
+func (c *Client) Nodes(ctx context.Context) ([]NodeState, error) {
+	list, err := c.dynamic.Resource(nodesResource).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing nodes: %w", err)
+	}
+	nodes := make([]NodeState, 0, len(list.Items))
+	for i := range list.Items {
+		nodes = append(nodes, nodeState(&list.Items[i]))
+	}
+	slices.SortFunc(nodes, func(a, b NodeState) int { return compare(a.Name, b.Name) })
+	return nodes, nil
+}
+
+// WaitNodesReady returns when every named node is Ready, or when ctx ends;
+// the error then names those that are not, and why.
+func (c *Client) WaitNodesReady(ctx context.Context, names []string) error {
+	ready := map[string]bool{}
+	why := map[string]string{}
+	note := func(o *unstructured.Unstructured) {
+		s := nodeState(o)
+		ready[s.Name], why[s.Name] = s.Ready, s.Reason
+	}
+	missing := func() []string {
+		var out []string
+		for _, n := range names {
+			if !ready[n] {
+				reason := why[n]
+				if reason == "" {
+					reason = "not registered"
+				}
+				out = append(out, n+" ("+reason+")")
+			}
+		}
+		return out
+	}
+	for {
+		err := c.watchNodes(ctx, note, func() bool { return len(missing()) == 0 })
+		if len(missing()) == 0 {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("nodes are not Ready: %v: %w", missing(), errors.Join(context.Cause(ctx), err))
+		}
+		// The API server closed the watch or could not be reached.
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (c *Client) watchNodes(ctx context.Context, note func(*unstructured.Unstructured), done func() bool) error {
+	nodes := c.dynamic.Resource(nodesResource)
+	list, err := nodes.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for i := range list.Items {
+		note(&list.Items[i])
+	}
+	if done() {
+		return nil
+	}
+	w, err := nodes.Watch(ctx, metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	if err != nil {
+		return err
+	}
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e, ok := <-w.ResultChan():
+			if !ok {
+				return nil
+			}
+			if o, ok := e.Object.(*unstructured.Unstructured); ok && o.GetKind() == "Node" {
+				note(o)
+				if done() {
+					return nil
+				}
+			}
+		}
+	}
+}
+
+// DeleteNode removes a Node object; one that is gone is success.
+func (c *Client) DeleteNode(ctx context.Context, name string) error {
+	err := c.dynamic.Resource(nodesResource).Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting node %s: %w", name, err)
+	}
+	return nil
+}
+
+func nodeState(o *unstructured.Unstructured) NodeState {
+	s := NodeState{Name: o.GetName()}
+	s.PodCIDR, _, _ = unstructured.NestedString(o.Object, "spec", "podCIDR")
+	s.ProviderID, _, _ = unstructured.NestedString(o.Object, "spec", "providerID")
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	s.Reason = "no status yet"
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["type"] == "Ready" {
+			s.Ready = m["status"] == "True"
+			s.Reason, _ = m["message"].(string)
+		}
+	}
+	if s.Ready {
+		s.Reason = ""
+	}
+	addresses, _, _ := unstructured.NestedSlice(o.Object, "status", "addresses")
+	for _, a := range addresses {
+		m, ok := a.(map[string]any)
+		if !ok || m["type"] != "InternalIP" {
+			continue
+		}
+		text, _ := m["address"].(string)
+		if ip, err := netip.ParseAddr(text); err == nil {
+			s.Addresses = append(s.Addresses, ip)
+		}
+	}
+	return s
+}
