@@ -62,16 +62,14 @@ func addonObjects(f Facts, workers int) ([]*unstructured.Unstructured, error) {
 		d := yaml.NewYAMLOrJSONDecoder(&b, 4096)
 		for {
 			o := &unstructured.Unstructured{}
-			err := d.Decode(&o.Object)
+			err := d.Decode(o)
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
 				return nil, fmt.Errorf("add-on %s: %w", name, err)
 			}
-			if len(o.Object) > 0 {
-				objects = append(objects, o)
-			}
+			objects = append(objects, o)
 		}
 	}
 	return objects, nil
