@@ -1,0 +1,99 @@
+package hanok
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Version is a Kubernetes release.
+type Version struct{ Major, Minor, Patch int }
+
+var versionRule = regexp.MustCompile(`^v(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$`)
+
+// ParseVersion reads a release as the API writes it, "v1.30.3".
+func ParseVersion(s string) (Version, error) {
+	m := versionRule.FindStringSubmatch(s)
+	if m == nil {
+		return Version{}, fmt.Errorf("%s is not a Kubernetes version; write it as v1.30.3", Quote(s))
+	}
+	var v Version
+	for i, p := range []*int{&v.Major, &v.Minor, &v.Patch} {
+		*p, _ = strconv.Atoi(m[i+1]) // the rule lets only small numbers through
+	}
+	return v, nil
+}
+
+// String gives "v1.30.3".
+func (v Version) String() string { return fmt.Sprintf("v%d.%d.%d", v.Major, v.Minor, v.Patch) }
+
+// Compare is negative where v is older than w, positive where it is newer.
+func (v Version) Compare(w Version) int {
+	return slices.Compare([]int{v.Major, v.Minor, v.Patch}, []int{w.Major, w.Minor, w.Patch})
+}
+
+// knownVersions are the releases that the API has ever named, oldest first;
+// the offered ones are those that a bundle can be built for.
+var (
+	knownVersions = []string{
+		"v1.17.6", "v1.18.19", "v1.19.13", "v1.20.12", "v1.21.6", "v1.22.3", "v1.23.3", "v1.24.3", "v1.25.4",
+		"v1.26.3", "v1.27.3", "v1.28.3", "v1.29.3", "v1.30.3", "v1.31.4", "v1.32.3", "v1.33.4",
+	}
+	offeredVersions = []string{"v1.27.3", "v1.28.3", "v1.29.3", "v1.30.3"}
+)
+
+// KnownVersions gives every release that the API names, oldest first.
+func KnownVersions() []string { return slices.Clone(knownVersions) }
+
+// OfferedVersions gives the releases that hanok can run, oldest first.
+func OfferedVersions() []string { return slices.Clone(offeredVersions) }
+
+// CreatableVersions gives the offered releases among those with a bundle,
+// oldest first.
+func CreatableVersions(bundles []string) []string {
+	return slices.DeleteFunc(OfferedVersions(), func(v string) bool { return !slices.Contains(bundles, v) })
+}
+
+// CheckCreatable tells why a cluster of a release cannot be created, or nil.
+func CheckCreatable(field, version string, bundles []string) error {
+	creatable := CreatableVersions(bundles)
+	can := "none can be created here: no bundle is built"
+	if len(creatable) > 0 {
+		can = "creatable: " + strings.Join(creatable, ", ")
+	}
+	switch {
+	case slices.Contains(creatable, version):
+		return nil
+	case slices.Contains(offeredVersions, version):
+		return Invalid(field, "%s is offered, but its bundle is not on this host; have the operator run `hanok bundle build %s` (%s)", version, version, can)
+	case slices.Contains(knownVersions, version):
+		return Invalid(field, "%s can not be created (%s)", version, can)
+	default:
+		return Invalid(field, "%s is not a known Kubernetes version (%s)", Quote(version), can)
+	}
+}
+
+// SupportedVersions is the supported_k8s document: every known release, and
+// whether it can be created.
+func SupportedVersions(bundles []string) map[string]bool {
+	creatable := CreatableVersions(bundles)
+	m := make(map[string]bool, len(knownVersions))
+	for _, v := range knownVersions {
+		m[v] = slices.Contains(creatable, v)
+	}
+	return m
+}
+
+// SupportedEvents is the supported_event_type document: the operations that
+// this service has, and what they are.
+func SupportedEvents() map[string]map[EventType]string {
+	return map[string]map[EventType]string{
+		"cluster_events": {
+			ClusterCreate: "Create a cluster",
+			ClusterDelete: "Delete a cluster",
+		},
+		"nodegroup_events": {},
+	}
+}
