@@ -1,0 +1,177 @@
+// Package cli is the command line. A file holds one command or a family of
+// them; client commands use the public API alone (internal/client).
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hanok/hanok/internal/client"
+)
+
+// Exit codes, documented in `hanok --help`.
+const (
+	exitOK          = 0
+	exitError       = 1   // anything not below
+	exitUsage       = 2   // wrong flags or arguments
+	exitNotFound    = 3   // the named thing does not exist
+	exitFailed      = 4   // the operation that --wait followed ended as failed
+	exitUnauthorize = 5   // no valid credentials
+	exitInterrupted = 130 // by SIGINT
+)
+
+// env is what commands have of the world, so that tests can give another.
+type env struct {
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+	getenv func(string) string
+}
+
+// Main runs the command line of this process and gives its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, env{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+}
+
+// run executes one command line.
+func run(ctx context.Context, e env, args []string) int {
+	root := newRoot(e)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitCode(err)
+	if code == exitInterrupted {
+		fmt.Fprintln(e.err, "interrupted")
+		return code
+	}
+	fmt.Fprintf(e.err, "hanok: %v\n", err)
+	if code == exitUsage {
+		fmt.Fprintf(e.err, "See %q.\n", cmd.CommandPath()+" --help")
+	}
+	return code
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ err error }
+
+func (u usageError) Error() string { return u.err.Error() }
+func (u usageError) Unwrap() error { return u.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// failedError is an operation that ended as failed.
+type failedError struct{ msg string }
+
+func (f failedError) Error() string { return f.msg }
+
+func exitCode(err error) int {
+	var usage usageError
+	var failed failedError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &failed):
+		return exitFailed
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	switch client.StatusOf(err) {
+	case http.StatusNotFound:
+		return exitNotFound
+	case http.StatusUnauthorized:
+		return exitUnauthorize
+	}
+	return exitError
+}
+
+func newRoot(e env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hanok",
+		Short: "A managed Kubernetes service of your own",
+		Long: `hanok makes real Kubernetes clusters on request, over the API of
+NHN Kubernetes Service and OpenStack Magnum.
+
+Client commands read the usual OS_* variables (OS_AUTH_URL, OS_USERNAME,
+OS_PASSWORD, OS_PROJECT_NAME, ...); "make up" writes them to run/openrc.
+
+Exit codes: 0 success, 1 error, 2 wrong usage, 3 not found, 4 the awaited
+operation failed, 5 not authenticated, 130 interrupted.`,
+		Example: `  . run/openrc
+  hanok cluster create demo --wait
+  hanok cluster kubeconfig demo > kubeconfig
+  hanok cluster delete demo --wait`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(e.in)
+	root.SetOut(e.out)
+	root.SetErr(e.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddGroup(
+		&cobra.Group{ID: groupClient, Title: "Clusters (over the API):"},
+		&cobra.Group{ID: groupOperator, Title: "The service and this host:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add(groupClient,
+		newClusterCommand(e), newNodeGroupCommand(e), newNodeCommand(e), newEventCommand(e), newImageCommand(e), newKeypairCommand(e))
+	root.AddCommand(newVersionCommand(e))
+	usageArgs(root)
+	return root
+}
+
+// usageArgs makes wrong arguments of every command below cmd usage errors,
+// and a family named without a member, too.
+func usageArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	} else if cmd.HasSubCommands() {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("%s has no command %q", c.CommandPath(), args[0])
+			}
+			return nil
+		}
+		cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	for _, sub := range cmd.Commands() {
+		usageArgs(sub)
+	}
+}
+
+// The groups that help shows commands in.
+const (
+	groupClient   = "client"
+	groupOperator = "operator"
+)
+
+// connect makes a client from the OS_* variables.
+func connect(e env) (*client.Client, error) {
+	o, err := client.OptionsFromEnv(e.getenv)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	o.UserAgent = "hanok/" + version()
+	return client.New(o)
+}
