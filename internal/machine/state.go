@@ -129,6 +129,11 @@ type CertificateResponse struct {
 	Certificate []byte `json:"certificate"` // PEM
 }
 
+// ErrorResponse is the body of every answer that is not a success.
+type ErrorResponse struct {
+	Error string `json:"error"`
+}
+
 // Image is a container image archive (OCI or docker layout, uncompressed
 // tar) to import into containerd: a file of the bundle, or a blob of the
 // service.
