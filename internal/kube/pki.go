@@ -120,15 +120,7 @@ func LoadAuthority(certPEM, keyPEM []byte) (*Authority, error) {
 // Sign answers a machine's CSR for one of the certificates of its desired
 // state. Only the public key is taken from the CSR: subject, names and uses
 // come from want, so a machine cannot ask for more than it was given.
-func (a *Authority) Sign(want machine.Certificate, csrPEM []byte, now time.Time) ([]byte, error) {
-	block, _ := pem.Decode(csrPEM)
-	if block == nil || block.Type != "CERTIFICATE REQUEST" {
-		return nil, fmt.Errorf("certificate %q: the request is not a PEM certificate request", want.Name)
-	}
-	csr, err := x509.ParseCertificateRequest(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("certificate %q: %w", want.Name, err)
-	}
+func (a *Authority) Sign(want machine.Certificate, csr *x509.CertificateRequest, now time.Time) ([]byte, error) {
 	if err := csr.CheckSignature(); err != nil {
 		return nil, fmt.Errorf("certificate %q: the request is not signed by its key: %w", want.Name, err)
 	}

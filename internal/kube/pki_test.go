@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"github.com/hanok/hanok/internal/machine"
 )
 
-func newCSR(t *testing.T, subject pkix.Name) []byte {
+func newCSR(t *testing.T, subject pkix.Name) *x509.CertificateRequest {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -28,7 +27,11 @@ func newCSR(t *testing.T, subject pkix.Name) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	csr, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return csr
 }
 
 func TestSecretsMakeAWorkingChain(t *testing.T) {
@@ -97,16 +100,14 @@ func TestSignRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := newCSR(t, pkix.Name{})
-	block, _ := pem.Decode(good)
-	tampered := slices.Clone(block.Bytes)
-	tampered[len(tampered)-1] ^= 1
+	tampered := *good
+	tampered.RawTBSCertificateRequest = slices.Clone(good.RawTBSCertificateRequest)
+	tampered.RawTBSCertificateRequest[10] ^= 1
 	for name, tc := range map[string]struct {
 		want machine.Certificate
-		csr  []byte
+		csr  *x509.CertificateRequest
 	}{
-		"no PEM":              {machine.Certificate{Name: "x"}, []byte("hello")},
-		"another PEM":         {machine.Certificate{Name: "x"}, s[SecretCACert]},
-		"a broken signature":  {machine.Certificate{Name: "x"}, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: tampered})},
+		"a broken signature":  {machine.Certificate{Name: "x"}, &tampered},
 		"an address of words": {machine.Certificate{Name: "x", IPs: []string{"localhost"}}, good},
 	} {
 		if _, err := ca.Sign(tc.want, tc.csr, time.Now()); err == nil {
