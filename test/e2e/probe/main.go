@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) < 2 {
-		log.Fatal("probe: say serve, webhook, apiserver, get URL or lookup NAME")
+		log.Fatal("probe: say serve, webhook, apiserver, get URL, lookup NAME or tls ADDRESS")
 	}
 	switch os.Args[1] {
 	case "serve":
@@ -34,6 +35,8 @@ func main() {
 		get(os.Args[2])
 	case "lookup":
 		lookup(os.Args[2])
+	case "tls":
+		handshake(os.Args[2])
 	default:
 		log.Fatalf("probe: no command is called %q", os.Args[1])
 	}
@@ -162,4 +165,16 @@ func lookup(name string) {
 	for _, a := range addresses {
 		fmt.Println(a)
 	}
+}
+
+// handshake prints whom the certificate at address names.
+func handshake(address string) {
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", address,
+		// Only asks who answers; nothing is sent.
+		&tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Println(conn.ConnectionState().PeerCertificates[0].Subject.CommonName)
 }
