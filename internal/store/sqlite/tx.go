@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/store"
+)
+
+// tx is one transaction. It belongs to one goroutine.
+type tx struct {
+	ctx      context.Context
+	sql      *sql.Tx
+	seal     *sealer
+	enqueued []int64
+}
+
+var _ store.Tx = (*tx)(nil)
+
+// row is what sql.Row and sql.Rows have in common.
+type row interface{ Scan(dest ...any) error }
+
+// one reads one record; what names it in errors.
+func one[T any](t *tx, scan func(row) (T, error), resource, id, query string, args ...any) (T, error) {
+	v, err := scan(t.sql.QueryRowContext(t.ctx, query, args...))
+	var zero T
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return zero, hanok.NotFound(resource, id)
+	case err != nil:
+		return zero, fmt.Errorf("read %s %s: %w", resource, id, err)
+	}
+	return v, nil
+}
+
+// many reads a list of records; what names them in errors.
+func many[T any](t *tx, scan func(row) (T, error), what, query string, args ...any) ([]T, error) {
+	rows, err := t.sql.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", what, err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", what, err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", what, err)
+	}
+	return out, nil
+}
+
+// exec runs a statement and gives the number of rows that it changed.
+func (t *tx) exec(what, query string, args ...any) (int64, error) {
+	res, err := t.sql.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", what, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", what, err)
+	}
+	return n, nil
+}
+
+// micros reads and writes a time; 0 is the zero time.
+type micros struct{ t *time.Time }
+
+func (m micros) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("a time is stored as %T", v)
+	}
+	*m.t = time.Time{}
+	if n != 0 {
+		*m.t = time.UnixMicro(n).UTC()
+	}
+	return nil
+}
+
+func toMicros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// jsonText reads a value kept as JSON text.
+type jsonText struct{ v any }
+
+func (j jsonText) Scan(v any) error {
+	s, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("a JSON text is stored as %T", v)
+	}
+	return json.Unmarshal([]byte(s), j.v)
+}
+
+func toJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only maps and slices of strings come here: they always marshal
+	}
+	return string(b)
+}
