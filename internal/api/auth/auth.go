@@ -35,7 +35,7 @@ func Require(identity infra.Identity, style respond.Style, next http.Handler) ht
 			return
 		}
 		respond.SetCaller(r.Context(), token.UserID, token.ProjectID)
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && !mayWrite(token) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !MayWrite(token) {
 			respond.Error(w, r, style, hanok.Errorf(hanok.KindForbidden,
 				"your roles in project %s allow reading only; ask for the %s or %s role", token.ProjectName, infra.RoleMember, infra.RoleAdmin))
 			return
@@ -44,7 +44,9 @@ func Require(identity infra.Identity, style respond.Style, next http.Handler) ht
 	})
 }
 
-func mayWrite(t infra.Token) bool {
+// MayWrite tells whether a token allows more than reading: its holder has the
+// admin or the member role in the project.
+func MayWrite(t infra.Token) bool {
 	return slices.Contains(t.Roles, infra.RoleAdmin) || slices.Contains(t.Roles, infra.RoleMember)
 }
 

@@ -1,0 +1,57 @@
+package magnum
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/respond"
+)
+
+// maxBody is the largest JSON body in bytes.
+const maxBody = 1 << 20
+
+func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	opts := admission.Options{Bundles: a.Bundles(), GroupQuota: a.GroupQuota}
+	plan, err := admission.CreateCluster(r.Context(), a.Catalogue, auth.Token(r.Context()), body, opts)
+	if err != nil {
+		return err
+	}
+	c, err := a.Engine.CreateCluster(r.Context(), plan)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", respond.BaseURL(r)+"/v1/clusters/"+c.UUID)
+	respond.JSON(w, http.StatusAccepted, uuidBody{c.UUID})
+	return nil
+}
+
+// readBody reads a JSON body up to maxBody.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if bodyTooLarge(err) {
+		return nil, hanok.Invalid("body", "is larger than %d bytes", maxBody)
+	}
+	if err != nil {
+		return nil, &hanok.Error{Kind: hanok.KindInvalid, Field: "body", Detail: "could not be read to its end", Err: err}
+	}
+	return body, nil
+}
+
+func (a *api) deleteCluster(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.clusterOf(r)
+	if err != nil {
+		return err
+	}
+	if err := a.Engine.DeleteCluster(r.Context(), c.UUID); err != nil {
+		return err
+	}
+	respond.NoContent(w)
+	return nil
+}

@@ -1,0 +1,138 @@
+package magnum
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/respond"
+)
+
+const (
+	imagesPath = "/v1/clusters/{cluster}/images"
+	// requestTimeout bounds every request but uploads: none waits for an operation.
+	requestTimeout = time.Minute
+)
+
+// handlerFunc answers a request, or gives the error to answer with.
+type handlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// routes gives the handler of each path and method. What the guides have and
+// hanok not yet is in notBuilt.
+func (a *api) routes() map[string]map[string]handlerFunc {
+	return map[string]map[string]handlerFunc{
+		"/v1/clusters": {
+			http.MethodGet: a.listClusters, http.MethodPost: a.createCluster,
+		},
+		"/v1/clusters/detail": {http.MethodGet: a.listClustersInDetail},
+		"/v1/clusters/{cluster}": {
+			http.MethodGet: a.getCluster, http.MethodDelete: a.deleteCluster,
+		},
+		"/v1/clusters/{cluster}/config":                 {http.MethodGet: a.getKubeconfig},
+		imagesPath:                                      {http.MethodPut: a.loadImage},
+		"/v1/clusters/{cluster}/events":                 {http.MethodGet: a.listEvents},
+		"/v1/clusters/{cluster}/events/{event}":         {http.MethodGet: a.getEvent},
+		"/v1/clusters/{cluster}/nodegroups":             {http.MethodGet: a.listNodeGroups},
+		"/v1/clusters/{cluster}/nodegroups/{nodegroup}": {http.MethodGet: a.getNodeGroup},
+		"/v1/certificates/{cluster}":                    {http.MethodGet: a.getCertificate},
+		"/v1/clustertemplates":                          {http.MethodGet: a.listTemplates},
+		"/v1/clustertemplates/{template}":               {http.MethodGet: a.getTemplate},
+		"/v1/supports":                                  {http.MethodGet: a.getSupports},
+	}
+}
+
+// handler assembles the routes: the version documents for everybody, all else
+// behind a token and a microversion that is understood.
+func (a *api) handler() http.Handler {
+	table := a.routes()
+	for _, op := range notBuilt {
+		if table[op.path] == nil {
+			table[op.path] = map[string]handlerFunc{}
+		}
+		table[op.path][op.method] = op.refuse
+	}
+	mux := http.NewServeMux()
+	for path, methods := range table {
+		if path != imagesPath { // an upload has a time limit of its own
+			for method, h := range methods {
+				methods[method] = within(requestTimeout, h)
+			}
+		}
+		mux.Handle(path, dispatch(methods))
+	}
+	mux.Handle("/v1/", answer(unknownPath))
+	protected := auth.Require(a.Identity, respond.Magnum, microversion(mux))
+
+	open := http.NewServeMux()
+	open.Handle("/{$}", dispatch(map[string]handlerFunc{http.MethodGet: getVersions}))
+	open.Handle("/v1", dispatch(map[string]handlerFunc{http.MethodGet: getVersion}))
+	open.Handle("/v1/", protected)
+	open.Handle("/", answer(unknownPath))
+	return withoutTrailingSlash(open)
+}
+
+// dispatch picks the handler of a method; HEAD goes with GET.
+func dispatch(methods map[string]handlerFunc) http.Handler {
+	allowed := slices.Sorted(maps.Keys(methods))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		h, ok := methods[method]
+		if !ok {
+			respond.MethodNotAllowed(w, r, respond.Magnum, allowed...)
+			return
+		}
+		answer(h).ServeHTTP(w, r)
+	})
+}
+
+// within gives a handler a context that ends after d.
+func within(d time.Duration, h handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), d)
+		defer cancel()
+		return h(w, r.WithContext(ctx))
+	}
+}
+
+// answer turns a handler's error into Magnum's body.
+func answer(h handlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			respond.Error(w, r, respond.Magnum, err)
+		}
+	})
+}
+
+func unknownPath(_ http.ResponseWriter, r *http.Request) error {
+	return hanok.Errorf(hanok.KindNotFound, "there is nothing at %s", hanok.Quote(r.URL.Path))
+}
+
+// withoutTrailingSlash lets "/v1/clusters/" be "/v1/clusters": clients send both.
+func withoutTrailingSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.Path; len(p) > 1 && strings.HasSuffix(p, "/") {
+			u := *r.URL
+			u.Path = strings.TrimSuffix(u.Path, "/")
+			u.RawPath = strings.TrimSuffix(u.RawPath, "/")
+			r2 := *r
+			r2.URL = &u
+			r = &r2
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bodyTooLarge tells whether err is the end of a limited body.
+func bodyTooLarge(err error) bool {
+	var tooLarge *http.MaxBytesError
+	return errors.As(err, &tooLarge)
+}
