@@ -147,6 +147,11 @@ func ControlPlane(f Facts, m Member) machine.State {
 				"--cluster-signing-key-file="+pkiDir+"/ca.key",
 				"--service-account-private-key-file="+sa,
 				"--use-service-account-credentials=true",
+				// Each controller makes its own account and token when it
+				// starts; upstream's 20 requests a second spread that over
+				// five seconds.
+				"--kube-api-qps=200",
+				"--kube-api-burst=400",
 				"--leader-elect=false",
 				"--profiling=false",
 			),

@@ -42,6 +42,13 @@ func WorkerNode(f Facts, w Worker) machine.State {
 	flannel := certificate("flannel", UserFlannel)
 
 	apiReady := &machine.Probe{URL: server + "/readyz", CAPath: caPath}
+	// kube-proxy and flannel look their node up when they start, and back off
+	// for seconds when it is not there: they start when kubelet registered it.
+	registered := func(c machine.Certificate) *machine.Probe {
+		return &machine.Probe{
+			URL: server + "/api/v1/nodes/" + w.Name, CAPath: caPath, CertPath: c.CertPath, KeyPath: c.KeyPath,
+		}
+	}
 	state := machine.State{
 		MachineID:  w.MachineID,
 		Hostname:   w.Name,
@@ -98,7 +105,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			Name:      "flanneld",
 			Argv:      flannelArgv(f, w),
 			Env:       append(slices.Clone(goRuntime), "NODE_NAME="+w.Name),
-			After:     []string{"kubelet"},
+			WaitFor:   registered(flannel),
 			Ready:     &machine.Probe{File: "/run/flannel/subnet.env"},
 			RestartOn: []string{kubeDir + "/flannel.json"},
 		},
@@ -106,7 +113,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			Name:      "kube-proxy",
 			Argv:      f.kube("kube-proxy", "--config="+kubeDir+"/kube-proxy.yaml"),
 			Env:       goRuntime,
-			WaitFor:   apiReady,
+			WaitFor:   registered(proxy),
 			Ready:     &machine.Probe{URL: "http://127.0.0.1:10256/livez"},
 			RestartOn: []string{kubeDir + "/kube-proxy.yaml"},
 		},
