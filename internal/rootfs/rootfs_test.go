@@ -166,17 +166,17 @@ func TestBuildRecord(t *testing.T) {
 func TestLockWaits(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lock(t.Context(), path)
+	unlock, err := Lock(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
 	defer cancel()
-	if _, err := lock(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Lock(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("second lock = %v, want to wait until the deadline", err)
 	}
 	unlock()
-	unlock, err = lock(t.Context(), path)
+	unlock, err = Lock(t.Context(), path)
 	if err != nil {
 		t.Fatalf("lock after unlock: %v", err)
 	}

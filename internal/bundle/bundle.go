@@ -1,0 +1,200 @@
+// Package bundle builds, keeps and verifies bundles. A bundle is all that
+// machines need to run one Kubernetes release: the release's program, CNI
+// plugins, flanneld, and container images, so that a cluster needs no registry
+// and downloads nothing.
+//
+// Bundles of many releases stand side by side in a cache directory:
+//
+//	<cache>/bundles/<version>/manifest.json      what is in it, with checksums
+//	<cache>/bundles/<version>/bin/kube           all components as one program
+//	<cache>/bundles/<version>/bin/<component>    a link to it
+//	<cache>/bundles/<version>/bin/flanneld
+//	<cache>/bundles/<version>/cni/<plugin>
+//	<cache>/bundles/<version>/images/<name>.tar  OCI archives
+//	<cache>/bundles/<version>/containerd-seed/   see package machine/seed
+//	<cache>/replaced/<version>-<digest>/         built anew since, perhaps in use
+//	<cache>/artifacts/<key>                      compiled parts, for the next build
+package bundle
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// DefaultCacheDir is where bundles lie unless HANOK_CACHE_DIR says otherwise.
+const DefaultCacheDir = "/var/cache/hanok"
+
+// ErrNotBuilt says that the cache has no bundle of a version.
+var ErrNotBuilt = errors.New("is not built")
+
+// Cache is a directory with bundles. Its methods may be called at once.
+type Cache struct {
+	dir string
+
+	mu   sync.Mutex
+	sums map[string]checked // by path: what Verify has read before
+}
+
+// Open returns the cache in dir; an empty dir means HANOK_CACHE_DIR, or
+// DefaultCacheDir. The directory need not exist.
+func Open(dir string) *Cache {
+	dir = cmp.Or(dir, os.Getenv("HANOK_CACHE_DIR"), DefaultCacheDir)
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return &Cache{dir: dir, sums: map[string]checked{}}
+}
+
+// Dir returns the cache's directory.
+func (c *Cache) Dir() string { return c.dir }
+
+// Bundle is a bundle on this host.
+type Bundle struct {
+	Version  string
+	Dir      string
+	Digest   string // sha256 of the manifest, in hex: names exactly this build
+	Manifest *Manifest
+}
+
+// Path returns where a file of the bundle lies; path is as the manifest has it.
+func (b *Bundle) Path(path string) string { return filepath.Join(b.Dir, filepath.FromSlash(path)) }
+
+// Kube returns the path of the release's program: run it as "kube <component>".
+func (b *Bundle) Kube() string { return b.Path("bin/kube") }
+
+// Component returns the path of one component, such as "kubectl".
+func (b *Bundle) Component(name string) string { return b.Path("bin/" + name) }
+
+// Images returns the bundle's image archives.
+func (b *Bundle) Images() []File {
+	var images []File
+	for _, f := range b.Manifest.Files {
+		if f.Kind == KindImage {
+			images = append(images, f)
+		}
+	}
+	return images
+}
+
+// Size returns the bytes of all files of the bundle.
+func (b *Bundle) Size() (total int64) {
+	for _, f := range b.Manifest.Files {
+		total += f.Size
+	}
+	return total
+}
+
+func (c *Cache) bundleDir(version string) string { return filepath.Join(c.dir, "bundles", version) }
+
+func (c *Cache) replacedDir() string { return filepath.Join(c.dir, "replaced") }
+
+// Versions returns the versions that the cache has a bundle of, whole or
+// damaged, oldest first.
+func (c *Cache) Versions() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(c.dir, "bundles"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the bundles: %w", err)
+	}
+	var versions []string
+	for _, e := range entries {
+		if e.IsDir() && CheckVersion(e.Name()) == nil {
+			versions = append(versions, e.Name())
+		}
+	}
+	slices.SortFunc(versions, compareVersions)
+	return versions, nil
+}
+
+// List returns the bundles of the cache by version, without verifying them. A
+// bundle whose manifest cannot be read is left out; Verify tells why.
+func (c *Cache) List() ([]*Bundle, error) {
+	versions, err := c.Versions()
+	if err != nil {
+		return nil, err
+	}
+	var bundles []*Bundle
+	for _, version := range versions {
+		if b, err := load(c.bundleDir(version), version); err == nil {
+			bundles = append(bundles, b)
+		}
+	}
+	return bundles, nil
+}
+
+// ByDigest returns the bundle of exactly this digest, also where its version
+// was built anew since, without verifying it. A machine keeps the build that
+// it was made with until it is told otherwise.
+func (c *Cache) ByDigest(digest string) (*Bundle, error) {
+	bundles, err := c.List()
+	if err != nil {
+		return nil, err
+	}
+	old, err := os.ReadDir(c.replacedDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range old {
+		version, _, _ := strings.Cut(e.Name(), "-")
+		if b, err := load(filepath.Join(c.replacedDir(), e.Name()), version); err == nil {
+			bundles = append(bundles, b)
+		}
+	}
+	for _, b := range bundles {
+		if b.Digest == digest {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("the bundle with digest %s %w on this host, or was removed", digest, ErrNotBuilt)
+}
+
+// Prune removes replaced bundles but those whose digest inUse holds, and
+// returns the directories that it removed.
+func (c *Cache) Prune(ctx context.Context, inUse func(digest string) bool) (removed []string, err error) {
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	old, err := os.ReadDir(c.replacedDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range old {
+		dir := filepath.Join(c.replacedDir(), e.Name())
+		version, _, _ := strings.Cut(e.Name(), "-")
+		if b, err := load(dir, version); err == nil && inUse(b.Digest) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return removed, err
+		}
+		removed = append(removed, dir)
+	}
+	return removed, err
+}
+
+func load(dir, version string) (*Bundle, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, manifestName), err)
+	}
+	if m.Version != version {
+		return nil, fmt.Errorf("%s is of version %s, not %s", filepath.Join(dir, manifestName), m.Version, version)
+	}
+	return &Bundle{Version: version, Dir: dir, Digest: digestOf(raw), Manifest: m}, nil
+}
