@@ -42,12 +42,10 @@ func WorkerNode(f Facts, w Worker) machine.State {
 	flannel := certificate("flannel", UserFlannel)
 
 	apiReady := &machine.Probe{URL: server + "/readyz", CAPath: caPath}
-	// kube-proxy and flannel look their node up when they start, and back off
-	// for seconds when it is not there: they start when kubelet registered it.
-	registered := func(c machine.Certificate) *machine.Probe {
-		return &machine.Probe{
-			URL: server + "/api/v1/nodes/" + w.Name, CAPath: caPath, CertPath: c.CertPath, KeyPath: c.KeyPath,
-		}
+	// kube-proxy looks its node up when it starts, and backs off for seconds
+	// when it is not there: it starts when kubelet has registered it.
+	registered := &machine.Probe{
+		URL: server + "/api/v1/nodes/" + w.Name, CAPath: caPath, CertPath: proxy.CertPath, KeyPath: proxy.KeyPath,
 	}
 	state := machine.State{
 		MachineID:  w.MachineID,
@@ -105,7 +103,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			Name:      "flanneld",
 			Argv:      flannelArgv(f, w),
 			Env:       append(slices.Clone(goRuntime), "NODE_NAME="+w.Name),
-			WaitFor:   registered(flannel),
+			WaitFor:   apiReady,
 			Ready:     &machine.Probe{File: "/run/flannel/subnet.env"},
 			RestartOn: []string{kubeDir + "/flannel.json"},
 		},
@@ -113,7 +111,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			Name:      "kube-proxy",
 			Argv:      f.kube("kube-proxy", "--config="+kubeDir+"/kube-proxy.yaml"),
 			Env:       goRuntime,
-			WaitFor:   registered(proxy),
+			WaitFor:   registered,
 			Ready:     &machine.Probe{URL: "http://127.0.0.1:10256/livez"},
 			RestartOn: []string{kubeDir + "/kube-proxy.yaml"},
 		},
@@ -185,7 +183,7 @@ func flannelArgv(f Facts, w Worker) []string {
 	return []string{
 		f.bundlePath("bin", "flanneld"),
 		"--kubeconfig=" + kubeconfigPath("flannel"),
-		"--net-config=" + kubeDir + "/flannel.json",
+		"--net-config-path=" + kubeDir + "/flannel.json",
 		"--node-name=" + w.Name,
 		"--public-ip=" + w.Address.String(),
 		"--iface=" + interfaceName,
