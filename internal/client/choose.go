@@ -140,8 +140,14 @@ func (c *Client) chooseNetwork(ctx context.Context, w Wishes, ch *Choice) error 
 	ofNetwork := slices.DeleteFunc(slices.Clone(subnets), func(s Subnet) bool {
 		return !inner[s.VPCID] || ch.NetworkID != "" && s.VPCID != ch.NetworkID
 	})
+	rank := func(s Subnet) int {
+		if s.RoutingTable.GatewayID != "" {
+			return 0
+		}
+		return 1
+	}
 	slices.SortStableFunc(ofNetwork, func(a, b Subnet) int { // those with a gateway first
-		return strings.Compare(b.RoutingTable.GatewayID, a.RoutingTable.GatewayID)
+		return cmp.Compare(rank(a), rank(b))
 	})
 	s, err := pick("subnet", w.Subnet, ofNetwork, func(s Subnet) (string, string) { return s.ID, s.Name },
 		func(Subnet) bool { return true })
