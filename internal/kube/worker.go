@@ -21,11 +21,9 @@ type Worker struct {
 	PublicKey  string
 }
 
-// Users of the cluster's RBAC that hanok's own parts act as (addons/rbac.yaml).
-const (
-	UserFlannel   = "hanok:flannel"
-	UserPodRoutes = "hanok:pod-routes"
-)
+// UserPodRoutes is the user that a control-plane member watches nodes as
+// (addons/rbac.yaml).
+const UserPodRoutes = "hanok:pod-routes"
 
 // WorkerNode gives the desired state of a worker: containerd, kubelet,
 // kube-proxy and flannel. They run as processes of the machine rather than
@@ -39,7 +37,6 @@ func WorkerNode(f Facts, w Worker) machine.State {
 		DNSNames: []string{w.Name}, IPs: []string{w.Address.String()}, Server: true,
 	}
 	proxy := certificate("kube-proxy", "system:kube-proxy")
-	flannel := certificate("flannel", UserFlannel)
 
 	apiReady := &machine.Probe{URL: server + "/readyz", CAPath: caPath}
 	// kube-proxy looks its node up when it starts, and backs off for seconds
@@ -63,7 +60,9 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			{Path: caPath, Mode: 0o644, Content: f.Secrets[SecretCACert]},
 			kubeconfigFile("kubelet", server, kubelet),
 			kubeconfigFile("kube-proxy", server, proxy),
-			kubeconfigFile("flannel", server, flannel),
+			// As the node itself flannel may do what it must from the first
+			// moment, and to no other node.
+			kubeconfigFile("flannel", server, kubelet),
 			{Path: kubeDir + "/kubelet.yaml", Mode: 0o644, Content: kubeletConfig(f, w, serving)},
 			{Path: kubeDir + "/kube-proxy.yaml", Mode: 0o644, Content: proxyConfig(f, w)},
 			{Path: kubeDir + "/flannel.json", Mode: 0o644, Content: flannelConfig(f)},
@@ -72,7 +71,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			// as it is registered; pods wait for flannel's subnet file.
 			{Path: "/etc/cni/net.d/10-flannel.conflist", Mode: 0o644, Content: []byte(cniConfig)},
 		},
-		Certificates: []machine.Certificate{kubelet, serving, proxy, flannel},
+		Certificates: []machine.Certificate{kubelet, serving, proxy},
 	}
 	state.Files = append(state.Files, registryFiles(f.Registry)...)
 	state.Images = append(bundleImages(), f.LoadedImages...)
