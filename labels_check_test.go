@@ -1,0 +1,189 @@
+package hanok
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// goodLabels are the newer guide's, less what is not built yet.
+func goodLabels() map[string]string {
+	return map[string]string{
+		"availability_zone": "kr2-pub-b", "boot_volume_size": "20", "boot_volume_type": "General HDD",
+		"ca_enable": "false", "ca_max_node_count": "10", "ca_min_node_count": "1",
+		"ca_scale_down_delay_after_add": "3", "ca_scale_down_enable": "true", "ca_scale_down_unneeded_time": "3", "ca_scale_down_util_thresh": "50",
+		"cert_manager_api": "True", "clusterautoscale": "nodegroupfeature",
+		"external_network_id": "751b8227-7b45-440a-9349-dbf829d0aba5", "external_subnet_id_list": "59ddc195-76b1-431d-9693-f09880747dc6",
+		"kube_tag": "v1.30.3", "master_lb_floating_ip_enabled": "true", "node_image": "f462a2a5-ba24-46d6-b7a1-9a9febcd3cfc", "user_script_v2": "",
+	}
+}
+
+func TestReadLabels(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ raw, want string }{ // want: the label's text, or "!" and a part of the error
+		{`"ca_enable": "False"`, "False"},
+		{`"ca_enable": false`, "false"},
+		{`"ca_enable": "FALSE"`, "FALSE"},
+		{`"ca_enable": "no"`, `!labels.ca_enable: "no" must be "True" or "False"`},
+		{`"ca_enable": 0`, "!labels.ca_enable: "},
+		{`"boot_volume_size": "20"`, "20"},
+		{`"boot_volume_size": 20`, "20"},
+		{`"boot_volume_size": 20.5`, "!labels.boot_volume_size: "},
+		{`"boot_volume_size": 2e1`, "!labels.boot_volume_size: "},
+		{`"boot_volume_size": "20GB"`, "!labels.boot_volume_size: "},
+		{`"boot_volume_size": "+20"`, "!labels.boot_volume_size: "},
+		{`"boot_volume_size": "99999999999999999999"`, "!labels.boot_volume_size: "},
+		{`"boot_volume_size": [20]`, "!labels.boot_volume_size: must be a string, a number or a boolean, not an array"},
+		{`"kube_tag": {"a":1}`, "!labels.kube_tag: must be a string, a number or a boolean, not an object"},
+		{`"kube_tag": "v1.30.3\u0000"`, "!labels.kube_tag: must not contain the character NUL"},
+		{`"extra_volumes": [ {"volume_type": "General HDD", "volume_size": 100} ]`, `[{"volume_type":"General HDD","volume_size":100}]`},
+		{`"extra_volumes": "[{\"volume_size\":1}]"`, `[{"volume_size":1}]`},
+		{`"extra_volumes": ""`, ""},
+		{`"extra_volumes": "x"`, "!labels.extra_volumes: "},
+		{`"extra_volumes": {}`, "!labels.extra_volumes: "},
+		{`"extra_volumes": "null"`, "!labels.extra_volumes: "},
+		{`"mba_scale_out": {"enable": false}`, `{"enable":false}`},
+		{`"os_distro": "CentOS"`, "CentOS"},
+		{`"user_script": null`, ""},
+		{`"no_such_label": "x"`, "!labels.no_such_label: is not a known label"},
+		{`"Kube_Tag": "v1.30.3"`, "!labels.Kube_Tag: is not a known label"},
+		{`"": "x"`, "!labels.: is not a known label"},
+	} {
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal([]byte("{"+c.raw+"}"), &raw); err != nil {
+			t.Fatal(err)
+		}
+		labels, err := ReadLabels(raw)
+		if part, bad := strings.CutPrefix(c.want, "!"); bad {
+			if err == nil || !strings.Contains(err.Error(), part) || KindOf(err) != KindInvalid {
+				t.Errorf("%s: error %v; want %q", c.raw, err, part)
+			}
+			continue
+		}
+		for name := range raw {
+			if err != nil || labels[name] != c.want {
+				t.Errorf("%s: %q, %v; want %q", c.raw, labels[name], err, c.want)
+			}
+		}
+	}
+}
+
+func TestNullLabelIsNotSent(t *testing.T) {
+	t.Parallel()
+	labels, err := ReadLabels(map[string]json.RawMessage{LabelKubeTag: json.RawMessage(" null ")})
+	if err != nil || len(labels) != 0 {
+		t.Errorf("got %v, %v", labels, err)
+	}
+}
+
+func TestCheckLabels(t *testing.T) {
+	t.Parallel()
+	const absent = "\x00"
+	for _, c := range []struct {
+		name, value string // the label to change; absent removes it
+		want        string // part of the error; "" is allowed
+	}{
+		{"kube_tag", "v1.30.3", ""},
+		{"availability_zone", "", ""}, {"availability_zone", absent, "is missing"},
+		{"node_image", absent, "is missing"}, {"node_image", "", "must not be empty"}, {"node_image", "debian", "must be the UUID"},
+		{"boot_volume_type", absent, "is missing"}, {"boot_volume_type", "", "must not be empty"},
+		{"boot_volume_size", absent, "is missing"}, {"boot_volume_size", "0", "out of bounds"},
+		{"boot_volume_size", "-1", "out of bounds"}, {"boot_volume_size", "2049", "out of bounds"}, {"boot_volume_size", "2048", ""},
+		{"cert_manager_api", absent, "is missing"}, {"cert_manager_api", "False", `must be "True"`}, {"cert_manager_api", "TRUE", ""},
+		{"ca_enable", absent, "is missing"}, {"ca_enable", "", "must not be empty"},
+		{"kube_tag", absent, "is missing"}, {"master_lb_floating_ip_enabled", absent, "is missing"},
+		{"clusterautoscale", absent, ""}, {"clusterautoscale", "other", `must be "nodegroupfeature"`},
+		{"cni_driver", "flannel", ""}, {"cni_driver", "", ""}, {"cni_driver", "calico-ebpf", ""},
+		{"cni_driver", "calico", "no images of Calico"}, {"cni_driver", "cilium", "not a known CNI"},
+		{"external_network_id", absent, "is missing; external_subnet_id_list needs it"},
+		{"external_subnet_id_list", absent, "is missing; external_network_id needs it"},
+		{"user_script", "#!/bin/sh\n", ""}, {"user_script", "echo", "must begin with"},
+		{"user_script_v2", "#!" + strings.Repeat("x", UserScriptMax-2), ""},
+		{"user_script_v2", "#!" + strings.Repeat("x", UserScriptMax-1), "at most 65536"},
+	} {
+		labels := goodLabels()
+		if labels[c.name] = c.value; c.value == absent {
+			delete(labels, c.name)
+		}
+		err := CheckLabels(labels)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s=%q: %v; want it allowed", c.name, cut(c.value), err)
+		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "labels."+c.name+": ") || !strings.Contains(err.Error(), c.want) || KindOf(err) != KindInvalid):
+			t.Errorf("%s=%q: error %v; want %q", c.name, cut(c.value), err, c.want)
+		}
+	}
+}
+
+func TestFloatingIPNeedsTheInternetGatewaySide(t *testing.T) {
+	t.Parallel()
+	labels := goodLabels()
+	delete(labels, LabelExternalNetwork)
+	delete(labels, LabelExternalSubnets)
+	if err := CheckLabels(labels); err == nil || !strings.HasPrefix(err.Error(), "labels.external_network_id: is missing") {
+		t.Errorf("public endpoint without external_*: %v", err)
+	}
+	labels[LabelPublicEndpoint] = "False"
+	if err := CheckLabels(labels); err != nil {
+		t.Errorf("private endpoint without external_*: %v", err)
+	}
+}
+
+func TestAutoscalerBoundsCountWhenItIsOn(t *testing.T) {
+	t.Parallel()
+	on := goodLabels()
+	on[LabelCAEnable], on["ca_scale_down_delay_after_add"] = "True", "10"
+	if err := CheckLabels(on); err != nil {
+		t.Fatalf("good bounds: %v", err)
+	}
+	for _, c := range []struct{ name, value string }{
+		{LabelCAMin, "0"}, {LabelCAMin, "11"}, {LabelCAMax, "0"}, {LabelCAMax, "11"}, {LabelCAMin, "-1"},
+		{"ca_scale_down_unneeded_time", "0"}, {"ca_scale_down_unneeded_time", "1441"},
+		{"ca_scale_down_util_thresh", "0"}, {"ca_scale_down_util_thresh", "101"},
+		{"ca_scale_down_delay_after_add", "9"}, {"ca_scale_down_delay_after_add", "1441"}, {"ca_pod_replicas", "0"},
+	} {
+		labels := maps.Clone(on)
+		labels[c.name] = c.value
+		if err := CheckLabels(labels); err == nil || !strings.HasPrefix(err.Error(), "labels."+c.name+": ") {
+			t.Errorf("%s=%s with ca_enable: error %v", c.name, c.value, err)
+		}
+		labels[LabelCAEnable] = "False"
+		if err := CheckLabels(labels); err != nil {
+			t.Errorf("%s=%s without ca_enable: %v", c.name, c.value, err)
+		}
+	}
+	crossed := maps.Clone(on)
+	crossed[LabelCAMin], crossed[LabelCAMax] = "5", "4"
+	if err := CheckLabels(crossed); err == nil || !strings.HasPrefix(err.Error(), "labels.ca_min_node_count: ") {
+		t.Errorf("min above max: %v", err)
+	}
+}
+
+func TestLabelsWanted(t *testing.T) {
+	t.Parallel()
+	if got := LabelsWanted(goodLabels()); len(got) != 0 {
+		t.Errorf("off-values are taken for wishes: %v", got)
+	}
+	for name, value := range map[string]string{
+		"ca_enable": "True", "user_script": "#!/bin/sh", "user_script_v2": "#!/bin/sh", "strict_sg_rules": "true",
+		"additional_network_id_list": "x", "additional_subnet_id_list": "x", "extra_security_groups": `[{"target_subnet":"x"}]`,
+		"extra_volumes": `[{"volume_size":1}]`, "boot_volume_key_id": "k", "boot_volume_appkey": "a", "ncr_sgw": "x", "obs_sgw": "x",
+		"mba_scale_out": `{"enable":true}`, "mba_scale_in": `{"enable":"True"}`, "fip_auto_bind_enable": "True", "fip_bind_subnet": "x",
+		"fip_selector": "x", "k8s_node_labels": `{"a":"b"}`, "control_plane_log": `{"enable":true}`, "skm": `{"key_id":"x"}`, "cni_driver": "calico-ebpf",
+	} {
+		labels := goodLabels()
+		labels[name] = value
+		if got := LabelsWanted(labels); !slices.Equal(got, []string{name}) {
+			t.Errorf("%s=%s: %v", name, value, got)
+		}
+	}
+	for _, name := range LabelsNotBuilt() {
+		for _, off := range []string{"", "False", "[]", "{}"} {
+			if got := LabelsWanted(map[string]string{name: off}); len(got) != 0 {
+				t.Errorf("%s=%q: %v", name, off, got)
+			}
+		}
+	}
+}

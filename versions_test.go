@@ -1,0 +1,82 @@
+package hanok
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseVersion(t *testing.T) {
+	t.Parallel()
+	for _, s := range append(KnownVersions(), "v10.0.9999") {
+		if v, err := ParseVersion(s); err != nil || v.String() != s {
+			t.Errorf("%q: %v, %v", s, v, err)
+		}
+	}
+	for _, s := range []string{"", "1.30.3", "v1.30", "v1.30.3.1", "v1.030.3", "v1.30.3 ", "v1.30.99999", "V1.30.3", "v1.30.3-rc.0", "v1.30.-3"} {
+		if v, err := ParseVersion(s); err == nil {
+			t.Errorf("%q: read as %v", s, v)
+		}
+	}
+}
+
+func TestKnownVersionsAreInOrder(t *testing.T) {
+	t.Parallel()
+	var last Version
+	for _, s := range KnownVersions() {
+		v, err := ParseVersion(s)
+		if err != nil || v.Compare(last) <= 0 {
+			t.Errorf("%s does not come after %s (%v)", s, last, err)
+		}
+		last = v
+	}
+	for _, s := range OfferedVersions() {
+		if !slices.Contains(KnownVersions(), s) {
+			t.Errorf("%s is offered and not known", s)
+		}
+	}
+}
+
+func TestCheckCreatable(t *testing.T) {
+	t.Parallel()
+	bundles := []string{"v1.30.3", "v1.28.3", "v1.31.4", "v9.9.9"}
+	for version, want := range map[string]string{
+		"v1.30.3": "",
+		"v1.28.3": "",
+		"v1.29.3": "hanok bundle build v1.29.3",
+		"v1.23.3": "v1.23.3 can not be created (creatable: v1.28.3, v1.30.3)",
+		"v1.31.4": "v1.31.4 can not be created", // a bundle alone does not make it offered
+		"v9.9.9":  "is not a known Kubernetes version",
+		"1.30.3":  "is not a known Kubernetes version",
+		"":        "is not a known Kubernetes version",
+		"latest":  "is not a known Kubernetes version",
+	} {
+		err := CheckCreatable("labels.kube_tag", version, bundles)
+		if want == "" && err != nil {
+			t.Errorf("%s: %v", version, err)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "labels.kube_tag: ") || KindOf(err) != KindInvalid) {
+			t.Errorf("%s: error %v; want %q", version, err, want)
+		}
+	}
+	if err := CheckCreatable("f", "v1.30.3", nil); err == nil || !strings.Contains(err.Error(), "no bundle is built") {
+		t.Errorf("without bundles: %v", err)
+	}
+}
+
+func TestSupportedVersions(t *testing.T) {
+	t.Parallel()
+	got := SupportedVersions([]string{"v1.30.3"})
+	if len(got) != len(KnownVersions()) || !got["v1.30.3"] || got["v1.29.3"] || got["v1.17.6"] {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestVersionListsAreNotShared(t *testing.T) {
+	t.Parallel()
+	KnownVersions()[0] = "spoilt"
+	CreatableVersions([]string{"v1.30.3", "v1.27.3"})
+	if KnownVersions()[0] == "spoilt" || !slices.Equal(OfferedVersions(), []string{"v1.27.3", "v1.28.3", "v1.29.3", "v1.30.3"}) {
+		t.Errorf("a caller changed the lists: %v %v", KnownVersions(), OfferedVersions())
+	}
+}
