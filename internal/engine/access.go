@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/kube"
+	"github.com/hanok/hanok/internal/store"
+)
+
+// Kubeconfig gives the administrator's kubeconfig of a cluster, in YAML;
+// KindConflict while its endpoint is not known or it is going away.
+func (e *Engine) Kubeconfig(ctx context.Context, clusterUUID string) (string, error) {
+	var config string
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) error {
+		c, err := tx.Cluster(clusterUUID)
+		if err != nil {
+			return err
+		}
+		if err := hanok.Allow(hanok.OpKubeconfig, c.Status); err != nil {
+			return err
+		}
+		spec, err := readSpec[ClusterSpec](tx, kindClusterSpec, clusterUUID)
+		if err != nil {
+			return err
+		}
+		if !spec.Endpoint.IsValid() {
+			return hanok.Errorf(hanok.KindConflict, "cluster %s has no API address yet: ask again in a moment", c.Name)
+		}
+		secrets := map[string][]byte{}
+		for _, name := range []string{kube.SecretCACert, kube.SecretAdminCert, kube.SecretAdminKey} {
+			if secrets[name], err = tx.Secret(clusterUUID, name); err != nil {
+				return err
+			}
+		}
+		config = kube.AdminKubeconfig(c.Name, spec.Endpoint,
+			secrets[kube.SecretCACert], secrets[kube.SecretAdminCert], secrets[kube.SecretAdminKey])
+		return nil
+	})
+	return config, err
+}
+
+// CA gives the certificate of a cluster's authority as PEM.
+func (e *Engine) CA(ctx context.Context, clusterUUID string) ([]byte, error) {
+	var ca []byte
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) error {
+		if _, err := tx.Cluster(clusterUUID); err != nil {
+			return err
+		}
+		var err error
+		ca, err = tx.Secret(clusterUUID, kube.SecretCACert)
+		return err
+	})
+	return ca, err
+}

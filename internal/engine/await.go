@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/machine"
+)
+
+// apiServer is the name of the API server's process in a member's state.
+const apiServer = "kube-apiserver"
+
+// Pauses of the waits: a report from the agent ends them early.
+const (
+	readyPause = 20 * time.Millisecond
+	waitSlice  = 500 * time.Millisecond
+)
+
+// awaitControlPlane waits until the API answers through the endpoint.
+func (o *operation) awaitControlPlane(ctx context.Context) error {
+	const step = "control-plane"
+	members, err := o.nodes(ctx, hanok.RoleMaster)
+	if err != nil {
+		return err
+	}
+	_, client, err := o.kube(ctx)
+	if err != nil {
+		return err
+	}
+	o.progress.say(step, "waiting for the machine")
+	stall := o.e.newStall()
+	for {
+		up := o.awaitReport(ctx, members, apiServerReady)
+		ask, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := client.Ready(ask)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		trouble, moving := o.look(members)
+		if err := stall.check(trouble, moving, err); err != nil {
+			return err
+		}
+		o.progress.say(step, joinNonEmpty("waiting for the API server", trouble))
+		pause := readyPause
+		if !up {
+			pause = 0 // awaitReport has waited
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitReport waits a moment for one of the machines to fulfil a condition.
+func (o *operation) awaitReport(ctx context.Context, nodes []hanok.Node, fulfilled func(machine.Report) bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, waitSlice)
+	defer cancel()
+	if len(nodes) == 1 {
+		return o.e.cfg.Fleet.Wait(ctx, nodes[0].Key, fulfilled) == nil
+	}
+	done := make(chan error, len(nodes))
+	for _, n := range nodes {
+		go func() { done <- o.e.cfg.Fleet.Wait(ctx, n.Key, fulfilled) }()
+	}
+	for range nodes {
+		if <-done == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func apiServerReady(r machine.Report) bool {
+	return slices.ContainsFunc(r.Processes, func(p machine.ProcessReport) bool {
+		return p.Name == apiServer && p.State == machine.ProcessReady
+	})
+}
+
+// awaitNodes waits until Kubernetes says of every worker that it is Ready.
+func (o *operation) awaitNodes(ctx context.Context) error {
+	const step = "nodes"
+	workers, err := o.nodes(ctx, hanok.RoleWorker)
+	if err != nil {
+		return err
+	}
+	_, client, err := o.kube(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(workers))
+	for i, n := range workers {
+		names[i] = n.Name
+	}
+	stall := o.e.newStall()
+	ready := 0
+	for {
+		o.progress.say(step, fmt.Sprintf("%d of %d Ready", ready, len(names)))
+		slice, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := client.WaitNodesReady(slice, names)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		before := ready
+		if states, err := client.Nodes(ctx); err == nil {
+			ready = 0
+			for _, s := range states {
+				if s.Ready && slices.Contains(names, s.Name) {
+					ready++
+				}
+			}
+		}
+		trouble, moving := o.look(workers)
+		if err := stall.check(trouble, moving+fmt.Sprint(before), err); err != nil {
+			return err
+		}
+		o.progress.say(step, joinNonEmpty(fmt.Sprintf("%d of %d Ready", ready, len(names)), trouble))
+	}
+}
+
+// look tells what the agents of some machines complain of, and a text that
+// changes while they get ahead.
+func (o *operation) look(nodes []hanok.Node) (trouble, moving string) {
+	var troubles, moves []string
+	for _, n := range nodes {
+		r, _, ok := o.e.cfg.Fleet.Report(n.Key)
+		if !ok {
+			troubles = append(troubles, n.Name+" has not reported yet")
+			continue
+		}
+		moves = append(moves, fmt.Sprint(n.Key, r.StateVersion, r.Applied, len(r.Images)))
+		if r.Error != "" {
+			troubles = append(troubles, n.Name+": "+r.Error)
+		}
+		for _, p := range r.Processes {
+			moves = append(moves, string(p.State))
+			if p.Restarts > 0 && p.State != machine.ProcessReady {
+				troubles = append(troubles, fmt.Sprintf("%s: %s ended %d times, last with %s", n.Name, p.Name, p.Restarts, p.LastExit))
+			}
+		}
+	}
+	return strings.Join(troubles, "; "), strings.Join(moves, " ")
+}
+
+// stall ends a wait in which nothing moves any more.
+type stall struct {
+	e     *Engine
+	since time.Time
+	last  string
+}
+
+func (e *Engine) newStall() *stall { return &stall{e: e, since: e.now()} }
+
+// check gives an error when for the whole StallTimeout nothing has moved; it
+// says what is wrong by what the machines report, or else by err.
+func (s *stall) check(trouble, moving string, err error) error {
+	now := s.e.now()
+	if moving != s.last {
+		s.last, s.since = moving, now
+	}
+	waited := now.Sub(s.since)
+	if waited < s.e.cfg.Settings.StallTimeout {
+		return nil
+	}
+	if trouble == "" && err != nil {
+		trouble = err.Error()
+	}
+	return errors.New(joinNonEmpty(fmt.Sprintf("nothing has moved for %v", waited.Round(time.Second)), trouble))
+}
+
+func joinNonEmpty(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
+}

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/kube"
+	"github.com/hanok/hanok/internal/store"
+)
+
+// Bounds of one round of looks at the clusters.
+const (
+	healthAtOnce  = 4
+	healthTimeout = 5 * time.Second
+)
+
+// watchHealth looks at every cluster in turn until ctx ends, and keeps in the
+// records what it sees.
+func (e *Engine) watchHealth(ctx context.Context) {
+	for {
+		if err := sleep(ctx, e.cfg.Settings.HealthInterval); err != nil {
+			return
+		}
+		if err := e.lookAtAll(ctx); err != nil && ctx.Err() == nil {
+			e.log.Warn("cannot look at the clusters' health", "error", err)
+		}
+	}
+}
+
+func (e *Engine) lookAtAll(ctx context.Context) error {
+	var clusters []hanok.Cluster
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		clusters, err = tx.Clusters("")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var g errgroup.Group
+	g.SetLimit(healthAtOnce)
+	for _, c := range clusters {
+		if !hasHealth(c.Status) {
+			continue
+		}
+		g.Go(func() error {
+			if err := e.lookAt(ctx, c); err != nil && ctx.Err() == nil {
+				e.log.Warn("cannot look at a cluster's health", "cluster", c.UUID, "error", err)
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	e.countHealth(ctx)
+	return err
+}
+
+// hasHealth tells whether a cluster in this status should be serving.
+func hasHealth(s hanok.Status) bool {
+	switch s {
+	case hanok.CreateComplete, hanok.UpdateInProgress, hanok.UpdateComplete, hanok.UpdateFailed:
+		return true
+	}
+	return false
+}
+
+// lookAt looks at one cluster, starts what should run and does not, and
+// records what changed.
+func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
+	var nodes []hanok.Node
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		nodes, err = tx.Nodes(c.UUID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.startStopped(ctx, nodes)
+
+	ask, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	var states []kube.NodeState
+	client, apiErr := e.client(ask, c.UUID)
+	if apiErr == nil {
+		apiErr = client.Ready(ask)
+	}
+	if apiErr == nil {
+		states, apiErr = client.Nodes(ask)
+	}
+	if ctx.Err() != nil {
+		return nil // the service ends; that says nothing of the cluster
+	}
+	status, reason := healthOf(nodes, states, apiErr)
+	if c.HealthStatus == status && maps.Equal(c.HealthReason, reason) {
+		return nil
+	}
+	return e.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		now, err := tx.Cluster(c.UUID)
+		if err != nil || !hasHealth(now.Status) {
+			return unlessNotFound(err)
+		}
+		if now.HealthStatus != status {
+			e.log.Info("cluster's health changed", "cluster", c.UUID, "name", c.Name, "from", now.HealthStatus, "to", status)
+		}
+		now.HealthStatus, now.HealthReason = status, reason
+		return tx.PutCluster(now)
+	})
+}
+
+// healthOf gives a cluster's health as the guide shows it:
+// {"<node>.Ready":"True","api":"ok"}.
+func healthOf(nodes []hanok.Node, states []kube.NodeState, apiErr error) (hanok.HealthStatus, map[string]string) {
+	reason := map[string]string{"api": "ok"}
+	status := hanok.Healthy
+	if apiErr != nil {
+		reason["api"] = apiErr.Error()
+		status = hanok.Unhealthy
+	}
+	said := map[string]kube.NodeState{}
+	for _, s := range states {
+		said[s.Name] = s
+	}
+	for _, n := range nodes {
+		if n.Role != hanok.RoleWorker || n.Status == hanok.NodeShutoff {
+			continue
+		}
+		ready := "True"
+		switch s, ok := said[n.Name]; {
+		case !ok:
+			ready = "Unknown"
+		case !s.Ready:
+			ready = "False"
+		}
+		if ready != "True" {
+			status = hanok.Unhealthy
+		}
+		reason[n.Name+".Ready"] = ready
+	}
+	return status, reason
+}
+
+// startStopped starts machines that ended although nobody stopped them.
+func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) {
+	for _, n := range nodes {
+		if n.UUID == "" || n.Status != hanok.NodeActive {
+			continue
+		}
+		m, err := e.cfg.Driver.Machine(ctx, n.UUID)
+		if err != nil || m.Status != infra.MachineShutoff {
+			continue
+		}
+		e.log.Warn("a machine ended by itself; starting it", "machine", n.UUID, "name", n.Name, "cluster", n.ClusterUUID)
+		if err := e.cfg.Driver.StartMachine(ctx, n.UUID); err != nil && ctx.Err() == nil {
+			e.log.Error("cannot start a machine", "machine", n.UUID, "name", n.Name, "error", err)
+		}
+	}
+}
+
+func (e *Engine) countHealth(ctx context.Context) {
+	var clusters []hanok.Cluster
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		clusters, err = tx.Clusters("")
+		return err
+	})
+	if err != nil {
+		return
+	}
+	counts := map[hanok.HealthStatus]int{hanok.Healthy: 0, hanok.Unhealthy: 0, hanok.Unknown: 0}
+	for _, c := range clusters {
+		status := c.HealthStatus
+		if status == "" {
+			status = hanok.Unknown
+		}
+		counts[status]++
+	}
+	for status, n := range counts {
+		e.metrics.health.WithLabelValues(string(status)).Set(float64(n))
+	}
+}
