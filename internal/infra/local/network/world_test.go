@@ -186,8 +186,10 @@ func (w *world) dial(path, address string) (*talk, error) {
 		return nil, err
 	}
 	w.t.Cleanup(func() { c.Close() })
-	return &talk{c, bufio.NewReader(c)}, nil
+	return newTalk(c), nil
 }
+
+func newTalk(c net.Conn) *talk { return &talk{c, bufio.NewReader(c)} }
 
 // ask gives the server's name and the address by which it sees the caller.
 func (c *talk) ask() (name, peer string, err error) {
