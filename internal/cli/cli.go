@@ -131,7 +131,9 @@ operation failed, 5 not authenticated, 130 interrupted.`,
 	}
 	add(groupClient,
 		newClusterCommand(e), newNodeGroupCommand(e), newNodeCommand(e), newEventCommand(e), newImageCommand(e), newKeypairCommand(e))
-	root.AddCommand(newVersionCommand(e))
+	add(groupOperator,
+		newUpCommand(e), newServeCommand(e), newBundleCommand(e))
+	root.AddCommand(newAgentCommand(e), newVersionCommand(e))
 	usageArgs(root)
 	return root
 }
