@@ -3,7 +3,6 @@ package agent
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,8 +16,8 @@ const maxOutput = 1 << 20
 
 // output runs a short command to its end and gives what it prints. A failure
 // says the last line of it. The command is killed when ctx ends.
-func (r *reaper) output(ctx context.Context, argv []string) (string, error) {
-	path, err := lookPath(argv[0])
+func (a *agent) output(ctx context.Context, argv []string) (string, error) {
+	path, err := a.lookPath(argv[0])
 	if err != nil {
 		return "", err
 	}
@@ -32,7 +31,7 @@ func (r *reaper) output(ctx context.Context, argv []string) (string, error) {
 		return "", err
 	}
 	defer read.Close()
-	pid, ends, err := r.start(path, argv, &syscall.ProcAttr{
+	pid, ends, err := a.reaper.start(path, argv, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   []string{defaultPath, "HOME=/root"},
 		Files: []uintptr{null.Fd(), write.Fd(), write.Fd()},
@@ -60,13 +59,13 @@ func (r *reaper) output(ctx context.Context, argv []string) (string, error) {
 
 // lookPath finds a program in the search path of processes, whatever the
 // agent's own environment says.
-func lookPath(name string) (string, error) {
+func (a *agent) lookPath(name string) (string, error) {
 	_, dirs, _ := strings.Cut(defaultPath, "=")
 	for _, dir := range filepath.SplitList(dirs) {
-		path := filepath.Join(dir, name)
+		path := a.path(filepath.Join(dir, name))
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s is in none of %s: %w", name, dirs, errors.ErrUnsupported)
+	return "", fmt.Errorf("the program %s is in none of %s", name, dirs)
 }

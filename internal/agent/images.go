@@ -140,5 +140,5 @@ func (a *agent) importImage(ctx context.Context, b machine.Bundle, image machine
 
 // ctr runs containerd's own client and gives what it prints.
 func (a *agent) ctr(ctx context.Context, args ...string) (string, error) {
-	return a.reaper.output(ctx, append([]string{"ctr", "--namespace", "k8s.io"}, args...))
+	return a.output(ctx, append([]string{"ctr", "--namespace", "k8s.io"}, args...))
 }
