@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/fake"
+)
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, nil)
+	c := create(t, e, plan("prod", 2))
+	w.awaitStatus(t, c.UUID, hanok.CreateComplete)
+	await := func(what string, want hanok.HealthStatus, check func(hanok.Cluster) bool) {
+		t.Helper()
+		eventually(t, what, func() (bool, string) {
+			c, _ := w.cluster(t, c.UUID)
+			return c.HealthStatus == want && check(c), fmt.Sprintf("%s %v", c.HealthStatus, c.HealthReason)
+		})
+	}
+	all := func(value string) func(hanok.Cluster) bool {
+		return func(c hanok.Cluster) bool {
+			n := 0
+			for key, v := range c.HealthReason {
+				if key != "api" && v == value {
+					n++
+				}
+			}
+			return n == 2
+		}
+	}
+	await("all well", hanok.Healthy, all("True"))
+	w.notReady.Store(true)
+	await("nodes not Ready", hanok.Unhealthy, all("False"))
+	w.notReady.Store(false)
+	w.apiDown.Store(true)
+	await("API down", hanok.Unhealthy, func(c hanok.Cluster) bool { return c.HealthReason["api"] == "connection refused" && all("Unknown")(c) })
+	w.apiDown.Store(false)
+	await("well again", hanok.Healthy, all("True"))
+
+	before, _ := w.cluster(t, c.UUID)
+	for _, m := range w.cloud.Inventory().Machines {
+		if err := w.cloud.Kill(m.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "machines started again", func() (bool, string) {
+		for _, m := range w.cloud.Inventory().Machines {
+			if m.Status != infra.MachineActive {
+				return false, string(m.Status)
+			}
+		}
+		return true, ""
+	})
+	await("well after machines died", hanok.Healthy, all("True"))
+	if after, _ := w.cluster(t, c.UUID); after.Status != hanok.CreateComplete || !after.UpdatedAt.Equal(before.UpdatedAt) {
+		t.Errorf("health changed the cluster: %s, updated %v → %v", after.Status, before.UpdatedAt, after.UpdatedAt)
+	}
+}
