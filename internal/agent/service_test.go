@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -33,6 +34,7 @@ type testService struct {
 	addr   string
 
 	mu         sync.Mutex
+	tlsErrors  lockedBuffer // what the server complains about
 	server     *httptest.Server
 	state      machine.State
 	changed    chan struct{}
@@ -95,7 +97,7 @@ func (s *testService) serve(l net.Listener) {
 			PrivateKey:  key,
 		}},
 	}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(&s.tlsErrors, "", 0)
 	server.StartTLS()
 	s.mu.Lock()
 	s.server = server

@@ -234,7 +234,7 @@ func TestWaitForAndProbes(t *testing.T) {
 	s.await(t, "p runs", func(r machine.Report) bool { return processNamed(r, "p").State == machine.ProcessRunning })
 	// The name in the certificate is not the one in the URL: not ready.
 	m.write(t, "ca.crt", string(s.caPEM))
-	time.Sleep(200 * time.Millisecond) // a probe that is wrong would pass well within this
+	eventually(t, func() bool { return strings.Count(s.tlsErrors.String(), "bad certificate") > 3 }, func() string { return "probes" })
 	s.mu.Lock()
 	got := processNamed(s.report, "p")
 	s.mu.Unlock()
