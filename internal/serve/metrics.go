@@ -37,7 +37,7 @@ type inventory struct {
 }
 
 var (
-	clustersDesc = prometheus.NewDesc("hanok_clusters", "Clusters by status.", []string{"status"}, nil)
+	clustersDesc = prometheus.NewDesc("hanok_clusters_by_status", "Clusters by status.", []string{"status"}, nil)
 	nodesDesc    = prometheus.NewDesc("hanok_nodes", "Machines by role and status.", []string{"role", "status"}, nil)
 	capacityDesc = prometheus.NewDesc("hanok_capacity", "What the driver has, by resource (vcpus, memory_mib, disk_gib).", []string{"resource"}, nil)
 	usedDesc     = prometheus.NewDesc("hanok_capacity_used", "What is promised to machines, by resource.", []string{"resource"}, nil)

@@ -1,0 +1,322 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hanok/hanok/internal/client"
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/fake"
+)
+
+// installation is a service on a cloud in memory.
+type installation struct {
+	url  string
+	log  *buffer
+	stop context.CancelFunc
+	done chan error
+}
+
+// buffer is a log that is read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// freePort gives a port that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// configure gives the configuration of a test installation.
+func configure(t *testing.T, dir string, args ...string) *Config {
+	t.Helper()
+	c, err := load(t, append([]string{"--listen", freePort(t), "--state-dir", dir, "--cache-dir", filepath.Join(dir, "cache")}, args...), nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &c
+}
+
+func options(t *testing.T, log io.Writer) Options {
+	agents := netip.MustParseAddrPort(freePort(t))
+	return Options{
+		Version: "v0-test", Log: log, Getenv: func(string) string { return "" },
+		OpenDriver: func(context.Context, *Config, *slog.Logger) (infra.Driver, error) {
+			return fake.New(fake.Options{AgentAddress: agents}), nil
+		},
+	}
+}
+
+// start runs a service until the test ends, and waits until it is ready.
+func start(t *testing.T, c *Config) *installation {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	i := &installation{url: "http://" + c.Listen, log: &buffer{}, stop: stop, done: make(chan error, 1)}
+	if c.TLSCert != "" {
+		i.url = "https://" + c.Listen
+	}
+	o := options(t, i.log)
+	go func() { i.done <- Run(ctx, c, o) }()
+	t.Cleanup(func() { i.end(t) })
+	deadline := time.Now().Add(20 * time.Second)
+	for !strings.Contains(i.log.String(), "msg=serving") {
+		select {
+		case err := <-i.done:
+			i.done <- err
+			t.Fatalf("the service ended: %v\n%s", err, i.log)
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the service is not ready\n%s", i.log)
+		}
+	}
+	return i
+}
+
+// end stops the service and checks that it stopped in good order.
+func (i *installation) end(t *testing.T) {
+	t.Helper()
+	i.stop()
+	select {
+	case err := <-i.done:
+		i.done <- err
+		if err != nil {
+			t.Errorf("the service ended with %v\n%s", err, i.log)
+		}
+	case <-time.After(30 * time.Second):
+		t.Errorf("the service does not stop\n%s", i.log)
+	}
+}
+
+func get(t *testing.T, c *http.Client, url string) (int, string) {
+	t.Helper()
+	resp, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := configure(t, dir)
+	i := start(t, c)
+
+	if status, body := get(t, http.DefaultClient, i.url+"/healthz"); status != 200 || body != "ok\n" {
+		t.Errorf("/healthz: %d %q", status, body)
+	}
+	status, body := get(t, http.DefaultClient, i.url+"/readyz")
+	var parts map[string]string
+	if err := json.Unmarshal([]byte(body), &parts); status != 200 || err != nil || parts["store"] != "ok" || parts["driver"] != "ok" {
+		t.Errorf("/readyz: %d %q", status, body)
+	}
+	_, metrics := get(t, http.DefaultClient, i.url+"/metrics")
+	for _, want := range []string{
+		`hanok_build_info{version="v0-test"} 1`, "go_goroutines ", "process_resident_memory_bytes ",
+		`hanok_capacity{resource="memory_mib"}`, `hanok_http_request_duration_seconds_count{method="GET",service="operations",status="200"}`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+
+	password, err := os.ReadFile(filepath.Join(dir, InitialPasswordFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := strings.TrimSpace(string(password))
+	login := func() error {
+		cl, err := client.New(client.Options{
+			AuthURL: i.url + "/identity/v3", Username: "admin", Password: secret, ProjectName: "demo",
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := cl.Clusters(context.Background()); err != nil {
+			return err
+		}
+		_, err = cl.Choose(context.Background(), client.Wishes{Version: "v1.30.3"})
+		if err == nil || !strings.Contains(err.Error(), "keypair create") {
+			return errors.New("the catalogue should lack a key pair alone")
+		}
+		return nil
+	}
+	if err := login(); err != nil {
+		t.Errorf("the first user: %v", err)
+	}
+	if strings.Contains(i.log.String(), secret) {
+		t.Error("the log shows the first password")
+	}
+
+	if err := Run(context.Background(), configure(t, dir), options(t, io.Discard)); err == nil || !strings.Contains(err.Error(), "runs already") {
+		t.Errorf("a second service on the same state: %v", err)
+	}
+
+	i.end(t)
+	if pid, err := Running(dir); pid != 0 || err != nil {
+		t.Errorf("after the end, process %d owns the state: %v", pid, err)
+	}
+	// The same user with the same password is there after a restart.
+	i = start(t, configure(t, dir))
+	if err := login(); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+}
+
+func TestReadyTellsOfABrokenStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := configure(t, dir)
+	s, err := assemble(context.Background(), c, options(t, io.Discard), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	r := &readiness{store: s.store, driver: s.driver}
+	if parts := r.check(context.Background()); parts["store"] != "" || parts["driver"] != "" {
+		t.Fatalf("at first: %v", parts)
+	}
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.checked = time.Time{} // as if the answer had grown old
+	if parts := r.check(context.Background()); parts["store"] == "" || parts["driver"] != "" {
+		t.Errorf("with a closed store: %v", parts)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	pool := x509.NewCertPool()
+	writeCertificate(t, certFile, keyFile, 1, pool)
+	i := start(t, configure(t, dir, "--tls-cert", certFile, "--tls-key", keyFile))
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	if status, _ := get(t, c, i.url+"/readyz"); status != 200 {
+		t.Errorf("/readyz over TLS: %d", status)
+	}
+	resp, err := http.Get(strings.Replace(i.url, "https:", "http:", 1) + "/readyz")
+	if err == nil {
+		resp.Body.Close()
+		if resp.StatusCode == 200 {
+			t.Error("clear text is answered on the TLS listener")
+		}
+	}
+
+	bad := configure(t, t.TempDir(), "--tls-cert", keyFile, "--tls-key", certFile)
+	if err := Run(context.Background(), bad, options(t, io.Discard)); err == nil || !strings.Contains(err.Error(), "tls-cert") {
+		t.Errorf("a certificate that is none: %v", err)
+	}
+}
+
+func TestCertificateIsReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := &certificate{certFile: filepath.Join(dir, "cert.pem"), keyFile: filepath.Join(dir, "key.pem")}
+	serial := func() int64 {
+		t.Helper()
+		pair, err := c.get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair.Leaf.SerialNumber.Int64()
+	}
+	writeCertificate(t, c.certFile, c.keyFile, 1, x509.NewCertPool())
+	if got := serial(); got != 1 {
+		t.Fatalf("serial number %d, want 1", got)
+	}
+	writeCertificate(t, c.certFile, c.keyFile, 2, x509.NewCertPool())
+	later := time.Now().Add(time.Minute)
+	if err := os.Chtimes(c.certFile, later, later); err != nil {
+		t.Fatal(err)
+	}
+	if got := serial(); got != 1 {
+		t.Errorf("the files are read at every handshake")
+	}
+	c.looked = time.Time{}
+	if got := serial(); got != 2 {
+		t.Errorf("serial number %d after the renewal, want 2", got)
+	}
+	// A renewal that went wrong leaves the last good one.
+	if err := os.WriteFile(c.certFile, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.looked = time.Time{}
+	if got := serial(); got != 2 {
+		t.Errorf("serial number %d after a broken renewal, want 2", got)
+	}
+}
+
+func writeCertificate(t *testing.T, certFile, keyFile string, serial int64, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(certFile, certPEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool.AppendCertsFromPEM(certPEM)
+}
