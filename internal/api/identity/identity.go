@@ -1,0 +1,153 @@
+// Package identity speaks Keystone's API over an infra.Identity: tokens by v3
+// and v2.0, the service catalogue in them, and the caller's projects. What
+// else Keystone offers is a 404 in its error shape.
+package identity
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/respond"
+	"github.com/hanok/hanok/internal/infra"
+)
+
+// Prefix is the path that the handler is made for: requests keep it.
+const Prefix = "/identity"
+
+// Config is what the API works on.
+type Config struct {
+	Identity infra.Identity
+	// Projects lists a user's projects; nil: only the token's own is known.
+	Projects infra.Projects
+	Region   string // default "RegionOne"
+}
+
+// DefaultRegion is the region's name unless configured otherwise.
+const DefaultRegion = "RegionOne"
+
+// maxBody bounds a token request.
+const maxBody = 64 << 10
+
+type api struct {
+	Config
+}
+
+// New gives the handler of everything below Prefix. Safe for use at once.
+func New(c Config) http.Handler {
+	if c.Region == "" {
+		c.Region = DefaultRegion
+	}
+	a := &api{c}
+	mux := http.NewServeMux()
+	// open registers a path that needs no token, with its methods.
+	open := func(path string, methods map[string]http.HandlerFunc) {
+		mux.Handle(Prefix+path, byMethod(methods))
+	}
+	// closed registers one that needs a valid token.
+	closed := func(path string, methods map[string]http.HandlerFunc) {
+		mux.Handle(Prefix+path, auth.Require(c.Identity, respond.Keystone, byMethod(methods)))
+	}
+	open("", get(a.versions))
+	open("/v3", get(a.versionV3))
+	open("/v2.0", get(a.versionV2))
+	open("/v2.0/tokens", map[string]http.HandlerFunc{http.MethodPost: a.createTokenV2})
+	closed("/v2.0/tenants", get(a.tenants))
+	open("/v3/auth/tokens", map[string]http.HandlerFunc{
+		http.MethodPost:   a.createToken,
+		http.MethodGet:    a.caller(a.showToken),
+		http.MethodDelete: a.caller(a.revokeToken),
+	})
+	closed("/v3/auth/catalog", get(a.showCatalog))
+	closed("/v3/auth/projects", get(a.listProjects))
+	closed("/v3/projects", get(a.listProjects))
+	closed("/v3/projects/{id}", get(a.showProject))
+	closed("/v3/users/{id}", get(a.showUser))
+	closed("/v3/users/{id}/projects", get(a.listUserProjects))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		respond.Error(w, r, respond.Keystone, hanok.Errorf(hanok.KindNotFound, "the identity service has no %s", r.URL.Path))
+	})
+	return withoutTrailingSlash(mux)
+}
+
+// caller is auth.Require for a path where only some methods need a token. A
+// token of any role may look at and revoke tokens: whoever knows a token's
+// secret has all of its power already.
+func (a *api) caller(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		read := r.Clone(r.Context())
+		read.Method = http.MethodGet // Require lets readers only read
+		auth.Require(a.Identity, respond.Keystone, next).ServeHTTP(w, read)
+	}
+}
+
+func get(h http.HandlerFunc) map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{http.MethodGet: h}
+}
+
+// byMethod chooses the handler; HEAD is GET without the body, which the
+// server leaves out.
+func byMethod(methods map[string]http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		if h, ok := methods[method]; ok {
+			h(w, r)
+			return
+		}
+		var allowed []string
+		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+			_, ok := methods[m]
+			if _, gets := methods[http.MethodGet]; ok || m == http.MethodHead && gets {
+				allowed = append(allowed, m)
+			}
+		}
+		respond.MethodNotAllowed(w, r, respond.Keystone, allowed...)
+	})
+}
+
+// withoutTrailingSlash lets clients end a path with a slash.
+func withoutTrailingSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := strings.TrimRight(r.URL.Path, "/"); p != r.URL.Path && p != "" {
+			c := r.Clone(r.Context())
+			c.URL.Path, c.URL.RawPath = p, ""
+			r = c
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// readBody decodes a request's JSON. Fields that are not known are left
+// alone, as Keystone does: clients send more than is needed.
+func readBody(w http.ResponseWriter, r *http.Request, into any) error {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return hanok.Errorf(hanok.KindTooLarge, "the body is larger than %d bytes", maxBody)
+	}
+	if err != nil {
+		return hanok.Invalid("body", "could not be read to its end")
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		var wrongType *json.UnmarshalTypeError
+		if errors.As(err, &wrongType) {
+			return hanok.Invalid(wrongType.Field, "must not be a %s", wrongType.Value)
+		}
+		// The decoder's own words may quote what it read: a password.
+		return hanok.Invalid("body", "is no JSON object as the API describes it")
+	}
+	return nil
+}
+
+// timeV3 is Keystone's form of a time.
+func timeV3(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+func timeV2(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
