@@ -1,0 +1,266 @@
+package magnum
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/api/respond"
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/store"
+	"github.com/hanok/hanok/internal/store/sqlite"
+)
+
+// cloud is the API over a real store, catalogue and identity, with an engine
+// that only records.
+type cloud struct {
+	t        testing.TB
+	handler  http.Handler
+	store    *sqlite.Store
+	engine   *recordingEngine
+	identity *embedded.Identity
+	admin    infra.Token // of project "demo"
+	other    infra.Token // of another project
+	reader   infra.Token // may only read project "demo"
+	good     map[string]any
+}
+
+func newCloud(t testing.TB) *cloud {
+	t.Helper()
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "hanok.db")})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	identity := embedded.NewIdentity(s, embedded.IdentityOptions{})
+	catalogue := embedded.NewCatalogue(s)
+	seed, err := embedded.Seed(ctx, s, identity, "")
+	must(t, err)
+	c := &cloud{t: t, store: s, identity: identity, engine: &recordingEngine{store: s}}
+	c.admin, err = identity.Authenticate(ctx, infra.Credentials{UserName: seed.UserName, Password: seed.Password, ProjectName: seed.ProjectName})
+	must(t, err)
+	c.other = c.user("other-user", "other", infra.RoleMember)
+	c.reader = c.user("reader-user", seed.ProjectName, infra.RoleReader)
+	_, _, err = catalogue.CreateKeypair(ctx, c.admin.ProjectID, c.admin.UserID, "test-keypair", "")
+	must(t, err)
+	c.good = c.goodRequest(catalogue)
+	api := New(Config{
+		Store: s, Engine: c.engine, Catalogue: catalogue, Identity: identity,
+		Bundles: func() []string { return []string{"v1.30.3"} }, MaxImageBytes: 1 << 20,
+	})
+	c.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as internal/api does
+		ctx, call := respond.NewCall(r.Context(), "")
+		api.ServeHTTP(w, r.WithContext(ctx))
+		if err := call.Err(); err != nil && hanok.KindOf(err) == hanok.KindInternal {
+			slog.Default().Error("internal", "error", err)
+		}
+	})
+	return c
+}
+
+// user makes a user with a role in a project, which it makes where it is not there.
+func (c *cloud) user(name, project, role string) infra.Token {
+	c.t.Helper()
+	ctx := context.Background()
+	if _, err := c.identity.CreateProject(ctx, project); err != nil && hanok.KindOf(err) != hanok.KindConflict {
+		c.t.Fatal(err)
+	}
+	password := embedded.GeneratePassword()
+	projects, err := c.identity.AllProjects(ctx)
+	must(c.t, err)
+	for _, p := range projects {
+		if p.Name == project {
+			_, err := c.identity.CreateUser(ctx, name, password, p.ID)
+			must(c.t, err)
+			must(c.t, c.identity.SetRoles(ctx, name, p.ID, role))
+		}
+	}
+	token, err := c.identity.Authenticate(ctx, infra.Credentials{UserName: name, Password: password, ProjectName: project})
+	must(c.t, err)
+	return token
+}
+
+func (c *cloud) goodRequest(catalogue *embedded.Catalogue) map[string]any {
+	ctx, project := context.Background(), c.admin.ProjectID
+	labels := map[string]any{
+		"availability_zone": "kr-pub-a", "boot_volume_size": "20", "boot_volume_type": "General HDD", "ca_enable": "false",
+		"cert_manager_api": "True", "kube_tag": "v1.30.3", "master_lb_floating_ip_enabled": "true",
+	}
+	body := map[string]any{"cluster_template_id": "iaas_console", "keypair": "test-keypair", "name": "test-k8s", "node_count": 2, "labels": labels}
+	images, err := catalogue.Images(ctx, project)
+	must(c.t, err)
+	flavors, err := catalogue.Flavors(ctx, project)
+	must(c.t, err)
+	subnets, err := catalogue.Subnets(ctx, project)
+	must(c.t, err)
+	labels["node_image"], body["flavor_id"] = images[0].ID, flavors[0].ID
+	for _, s := range subnets {
+		if s.External {
+			labels["external_network_id"], labels["external_subnet_id_list"] = s.NetworkID, s.ID
+		} else if s.InternetGateway {
+			body["fixed_network"], body["fixed_subnet"] = s.NetworkID, s.ID
+		}
+	}
+	return body
+}
+
+// reply is a response, read.
+type reply struct {
+	*httptest.ResponseRecorder
+	body map[string]any
+}
+
+// call sends a request as somebody; body is JSON when it is no string or reader.
+func (c *cloud) call(as infra.Token, method, path string, body any, headers ...string) reply {
+	c.t.Helper()
+	var in io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		in = strings.NewReader(b)
+	case io.Reader:
+		in = b
+	default:
+		raw, err := json.Marshal(b)
+		must(c.t, err)
+		in = bytes.NewReader(raw)
+	}
+	r := httptest.NewRequest(method, "http://cloud.example:9511"+path, in)
+	if as.ID != "" {
+		r.Header.Set("X-Auth-Token", as.ID)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	c.handler.ServeHTTP(w, r)
+	a := reply{ResponseRecorder: w}
+	if w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &a.body); err != nil {
+			c.t.Fatalf("%s %s: %d with a body that is not a JSON object: %s", method, path, w.Code, w.Body)
+		}
+	}
+	return a
+}
+
+func (c *cloud) get(path string) reply {
+	c.t.Helper()
+	return c.call(c.admin, http.MethodGet, path, nil)
+}
+
+// detail is the text of an error answer.
+func (a reply) detail() string {
+	errs, _ := a.body["errors"].([]any)
+	if len(errs) != 1 {
+		return ""
+	}
+	s, _ := errs[0].(map[string]any)["detail"].(string)
+	return s
+}
+
+// put keeps a cluster with one group, two workers and one member, as an
+// operation would have made it.
+func (c *cloud) put(project, name string) (hanok.Cluster, hanok.NodeGroup) {
+	c.t.Helper()
+	created := time.Date(2024, 1, 30, 1, 31, 6, 0, time.UTC)
+	most := 10
+	cl := hanok.Cluster{
+		UUID: uuid.NewString(), Name: name, ProjectID: project, UserID: "user", Keypair: "test-keypair", FlavorID: "f", FixedNetwork: "n", FixedSubnet: "s",
+		CreateTimeout: 60, Labels: map[string]string{"kube_tag": "v1.30.3", "cert_manager_api": "True", "extra_volumes": "[]", "boot_volume_type": "General HDD", "boot_volume_size": "20"},
+		Version: "v1.30.3", StackID: uuid.NewString(), Status: hanok.CreateComplete, APIAddress: "https://198.18.0.9:6443",
+		HealthStatus: hanok.Healthy, HealthReason: map[string]string{"api": "ok"}, CreatedAt: created, UpdatedAt: created.Add(time.Minute),
+	}
+	g := hanok.NodeGroup{
+		UUID: uuid.NewString(), ClusterUUID: cl.UUID, ProjectID: project, Name: hanok.DefaultWorkerGroup, Role: hanok.RoleWorker, IsDefault: true,
+		FlavorID: "f", ImageID: "i", NodeCount: 2, MinNodeCount: 1, MaxNodeCount: &most, Labels: cl.Labels, Version: "v1.30.3",
+		StackID: uuid.NewString(), Status: hanok.CreateComplete, CreatedAt: created,
+	}
+	must(c.t, c.store.Update(context.Background(), func(tx store.Tx) (err error) {
+		if err := tx.PutCluster(cl); err != nil {
+			return err
+		}
+		if g, err = tx.PutNodeGroup(g); err != nil {
+			return err
+		}
+		for i, n := range []hanok.Node{
+			{Role: hanok.RoleWorker, NodeGroupUUID: g.UUID, Address: "192.168.0.40"}, {Role: hanok.RoleWorker, NodeGroupUUID: g.UUID, Address: "192.168.0.19"},
+			{Role: hanok.RoleWorker, NodeGroupUUID: g.UUID}, {Role: hanok.RoleMaster, Address: "198.18.0.5"},
+		} {
+			n.Key, n.UUID, n.ClusterUUID, n.ProjectID, n.Status = uuid.NewString(), uuid.NewString(), cl.UUID, project, hanok.NodeActive
+			n.CreatedAt = created.Add(time.Duration(i) * time.Second)
+			if err := tx.PutNode(n); err != nil {
+				return err
+			}
+		}
+		_, err = tx.InsertEvent(hanok.Event{
+			UUID: uuid.NewString(), ProjectID: project, ClusterUUID: cl.UUID, ClusterName: name, ResourceUUID: cl.UUID, ResourceName: name,
+			ResourceType: "cluster", Type: hanok.ClusterCreate, State: hanok.EventSuccess, Contents: "6/6 finished", CreatedAt: created, UpdatedAt: created,
+		})
+		return err
+	}))
+	return cl, g
+}
+
+// recordingEngine notes what it was asked for.
+type recordingEngine struct {
+	store *sqlite.Store
+	fail  error
+
+	mu      sync.Mutex
+	created []*admission.ClusterPlan
+	deleted []string
+	loaded  []byte
+}
+
+func (e *recordingEngine) CreateCluster(_ context.Context, plan *admission.ClusterPlan) (hanok.Cluster, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail != nil {
+		return hanok.Cluster{}, e.fail
+	}
+	e.created = append(e.created, plan)
+	c := plan.Cluster
+	c.UUID = "5801ef8a-3760-4858-b467-fc4c1201241d"
+	return c, nil
+}
+
+func (e *recordingEngine) DeleteCluster(_ context.Context, uuid string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.deleted = append(e.deleted, uuid)
+	return e.fail
+}
+
+func (e *recordingEngine) Kubeconfig(context.Context, string) (string, error) {
+	return "apiVersion: v1\nkind: Config\n", e.fail
+}
+
+func (e *recordingEngine) CA(context.Context, string) ([]byte, error) {
+	return []byte("-----BEGIN CERTIFICATE-----\n"), e.fail
+}
+
+func (e *recordingEngine) LoadImage(_ context.Context, _ string, archive io.Reader) ([]string, error) {
+	var err error
+	e.loaded, err = io.ReadAll(archive)
+	return []string{"docker.io/library/app:1"}, err
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
