@@ -1,0 +1,73 @@
+package machines
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hanok/hanok/internal/infra/local/machines/disk"
+)
+
+// halt asks a running machine to end, and waits for it as long as StopGrace
+// allows. What does not end is for clear.
+func (m *Manager) halt(ctx context.Context, id string) {
+	init, err := m.running(id)
+	if init == nil || err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.StopGrace)
+	defer cancel()
+	if err := init.signal(unix.SIGTERM); err != nil {
+		m.log.Warn("machine could not be asked to stop", "machine", id, "error", err)
+		return
+	}
+	if err := init.wait(ctx); err != nil {
+		m.log.Warn("machine did not stop when asked", "machine", id, "grace", m.cfg.StopGrace)
+	}
+}
+
+// clear takes away all of a machine but its volume and its network: its
+// processes, at once, its mounts, control groups and run-time files. Success
+// when there is nothing.
+func (m *Manager) clear(ctx context.Context, id string) error {
+	if init, err := m.created(id); err == nil && init != nil {
+		// With PID 1 the kernel ends every process of the pid namespace.
+		if err := init.signal(unix.SIGKILL); err != nil {
+			return err
+		}
+		if err := init.wait(ctx); err != nil {
+			return fmt.Errorf("machine %s does not end: %w", id, err)
+		}
+	}
+	group := m.cgroupOf(id)
+	if err := m.cgroups.Kill(ctx, group); err != nil {
+		return err
+	}
+	// The runtime's own clean-up would be this and a program start.
+	if err := os.RemoveAll(m.runtimeOf(id)); err != nil {
+		return err
+	}
+	if err := m.cgroups.Remove(ctx, group); err != nil {
+		return err
+	}
+	if err := disk.Unmount(ctx, m.runOf(id)); err != nil {
+		return err
+	}
+	if err := disk.Detach(ctx, m.volumeOf(id)); err != nil {
+		return fmt.Errorf("the volume of machine %s: %w", id, err)
+	}
+	return os.RemoveAll(m.runOf(id))
+}
+
+// remove takes away all of a machine but its record.
+func (m *Manager) remove(ctx context.Context, id string) error {
+	if err := m.clear(ctx, id); err != nil {
+		return err
+	}
+	if err := m.cfg.Network.DetachMachine(ctx, id); err != nil {
+		return fmt.Errorf("detaching machine %s from its network: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package machines
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/rootfs"
+)
+
+// obedient is a PID 1 that ends when it is asked to.
+var obedient = []string{"/bin/bash", "-c", "echo started; trap 'exit 0' TERM; while :; do sleep 600 & wait $!; done"}
+
+// testTree gives the Debian tree of the machines.
+func testTree(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: makes machines")
+	}
+	cache := os.Getenv("HANOK_CACHE_DIR")
+	if cache == "" {
+		cache = "/var/cache/hanok"
+	}
+	tree, err := rootfs.Lookup(cache)
+	if err != nil {
+		t.Skipf("needs the machines' Debian tree: %v", err)
+	}
+	return tree
+}
+
+func randomInstallation() string {
+	var b [3]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// emptyNetworks gives each machine a namespace with nothing in it.
+type emptyNetworks struct{ inst string }
+
+func (n emptyNetworks) name(id string) string { return "hk-" + n.inst + "-m-" + id }
+
+func (n emptyNetworks) Port(_ context.Context, id string) (infra.Port, error) {
+	addr, err := netip.ParseAddr(strings.TrimPrefix(id, "port-"))
+	if err != nil {
+		return infra.Port{}, hanok.NotFound("port", id)
+	}
+	return infra.Port{ID: id, Address: addr}, nil
+}
+
+func (n emptyNetworks) AttachMachine(_ context.Context, id string, _ []string) (string, error) {
+	path := "/run/netns/" + n.name(id)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	return path, onOwnThread(func() error {
+		ns, err := netns.NewNamed(n.name(id))
+		if err == nil {
+			ns.Close()
+		}
+		return err
+	})
+}
+
+func (n emptyNetworks) DetachMachine(_ context.Context, id string) error {
+	if err := netns.DeleteNamed(n.name(id)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// bench is an installation for one test.
+type bench struct {
+	*testing.T
+	cfg Config
+	m   *Manager
+}
+
+// newBench opens an installation of its own, and sees to its end even when
+// the Manager is gone.
+func newBench(t *testing.T, change func(*Config)) *bench {
+	t.Helper()
+	tree := testTree(t)
+	inst := randomInstallation()
+	b := &bench{T: t, cfg: Config{
+		StateDir: t.TempDir(), BundlesDir: filepath.Join(t.TempDir(), "bundles"), InstallationID: inst,
+		Network: emptyNetworks{inst}, Tree: func() (string, error) { return tree, nil },
+		AgentBinary: "/bin/true", Init: obedient, StopGrace: 5 * time.Second,
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
+	}}
+	if err := os.MkdirAll(b.cfg.BundlesDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&b.cfg)
+	}
+	t.Cleanup(func() {
+		if b.m != nil {
+			b.m.Close()
+		}
+		if err := Remove(context.Background(), inst); err != nil {
+			t.Errorf("cleaning up: %v", err)
+		}
+		for _, name := range namespaces(inst) {
+			_ = netns.DeleteNamed(name)
+		}
+	})
+	b.open()
+	return b
+}
+
+func namespaces(inst string) []string {
+	paths, _ := filepath.Glob("/run/netns/hk-" + inst + "-*")
+	var names []string
+	for _, p := range paths {
+		names = append(names, filepath.Base(p))
+	}
+	return names
+}
+
+func (b *bench) open() {
+	b.Helper()
+	m, err := Open(b.Context(), b.cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.m = m
+}
+
+func (b *bench) spec() infra.MachineSpec {
+	return infra.MachineSpec{
+		Key: "key-" + uuid.NewString(), Name: "test-node-0", ClusterUUID: "cluster-1", ProjectID: "project-1",
+		Role: hanok.RoleWorker, Flavor: infra.Flavor{ID: "f1", Name: "m2.c3m1", VCPUs: 3, MemoryMB: 1024},
+		Image: infra.Image{ID: "image-1"}, BootVolume: infra.Volume{SizeGB: 5},
+		UserData: []byte(`{"machine_key":"k","token":"very-secret"}`), Zone: "zone-1",
+	}
+}
+
+func (b *bench) create(spec infra.MachineSpec) infra.Machine {
+	b.Helper()
+	v, err := b.m.Create(b.Context(), spec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v
+}
+
+// await polls until the machine has a state; MachineDeleted: is gone.
+func (b *bench) await(id string, want infra.MachineStatus) infra.Machine {
+	b.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		v, err := b.m.Machine(id)
+		if want == infra.MachineDeleted && hanok.KindOf(err) == hanok.KindNotFound {
+			return v
+		}
+		if err == nil && v.Status == want {
+			return v
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("machine %s is %s (%s, %v), want %s", id, v.Status, v.Fault, err, want)
+		}
+	}
+}
+
+// active makes a machine and waits until it runs.
+func (b *bench) active() infra.Machine {
+	b.Helper()
+	return b.await(b.create(b.spec()).ID, infra.MachineActive)
+}
+
+// sh runs a shell command in a machine and gives what it prints.
+func (b *bench) sh(id, command string) string {
+	b.Helper()
+	var out bytes.Buffer
+	err := b.m.Exec(b.Context(), id, []string{"/bin/bash", "-c", command}, Streams{Stdout: &out, Stderr: &out})
+	if err != nil {
+		b.Fatalf("%s: %v: %s", command, err, out.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func (b *bench) pid(id string) int {
+	b.Helper()
+	init, err := b.m.running(id)
+	if err != nil || init == nil {
+		b.Fatalf("machine %s does not run (%v)", id, err)
+	}
+	return init.pid
+}
+
+// nothingLeft checks that no trace of the machine is on the host but the
+// installation's own directories.
+func (b *bench) nothingLeft(id string) {
+	b.Helper()
+	found, err := Found(b.cfg.InstallationID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, l := range found {
+		if strings.Contains(l.Name, id) || l.Kind == "process" || l.Kind == "mount" || l.Kind == "loop device" {
+			b.Errorf("%s %s remains", l.Kind, l.Name)
+		}
+	}
+	for _, dir := range []string{b.m.stateOf(id), b.m.runOf(id), b.m.runtimeOf(id)} {
+		if _, err := os.Stat(dir); err == nil {
+			b.Errorf("%s remains", dir)
+		}
+	}
+	if b.m.cgroups.Exists(b.m.cgroupOf(id)) {
+		b.Error("its control group remains")
+	}
+	if left := namespaces(b.cfg.InstallationID); len(left) > 0 {
+		b.Errorf("network namespaces remain: %v", left)
+	}
+}
+
+// kill ends a process on the host and waits until it has gone.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	start, _, err := stat(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := initProcess{pid: pid, start: start}
+	if err := p.signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.wait(ctx); err != nil {
+		t.Fatal(fmt.Errorf("process %d: %w", pid, err))
+	}
+}
+
+func (b *bench) writeSpec(id string, spec any) {
+	b.Helper()
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.m.runOf(id), "config.json"), raw, 0o600); err != nil {
+		b.Fatal(err)
+	}
+}

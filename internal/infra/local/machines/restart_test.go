@@ -1,0 +1,298 @@
+package machines
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/infra"
+)
+
+// TestComesBack: a machine that ends by itself is started again.
+func TestComesBack(t *testing.T) {
+	b := newBench(t, nil)
+	v := b.active()
+	b.sh(v.ID, "echo kept > /etc/kept")
+	first := b.pid(v.ID)
+	kill(t, first)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if init, err := b.m.running(v.ID); err == nil && init != nil && init.pid != first {
+			break
+		}
+		if time.Now().After(deadline) {
+			now, _ := b.m.Machine(v.ID)
+			t.Fatalf("the machine did not come back: %+v", now)
+		}
+	}
+	b.await(v.ID, infra.MachineActive)
+	if got := b.sh(v.ID, "cat /etc/kept"); got != "kept" {
+		t.Errorf("it came back without its files: %q", got)
+	}
+}
+
+// TestStoppedStaysStopped: what was stopped does not start with the service.
+func TestStoppedStaysStopped(t *testing.T) {
+	b := newBench(t, nil)
+	v := b.active()
+	if err := b.m.Stop(v.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.await(v.ID, infra.MachineShutoff)
+	b.m.Close()
+	b.open()
+	if err := b.m.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := b.m.Machine(v.ID); now.Status != infra.MachineShutoff {
+		t.Errorf("after Restore the machine is %s", now.Status)
+	}
+}
+
+// TestReboot does to the machines what a reboot of the host does, and then
+// what the service does when it starts.
+func TestReboot(t *testing.T) {
+	b := newBench(t, nil)
+	v := b.active()
+	b.sh(v.ID, "echo kept > /etc/kept; sync")
+	b.m.Close()
+	if err := Remove(t.Context(), b.cfg.InstallationID); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.m.cfg.Network.DetachMachine(t.Context(), v.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	if now, err := b.m.Machine(v.ID); err != nil || now.Key != v.Key {
+		t.Fatalf("the record is lost: %+v, %v", now, err)
+	}
+	if err := b.m.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := b.m.Machine(v.ID); now.Status == infra.MachineActive {
+		t.Error("the machine is called ACTIVE before it runs")
+	}
+	b.await(v.ID, infra.MachineActive)
+	if got := b.sh(v.ID, "cat /etc/kept"); got != "kept" {
+		t.Errorf("it came back without its files: %q", got)
+	}
+}
+
+// TestUnfinished takes up machines as a killed service leaves them: on record
+// only, half made, waiting to be started, half deleted.
+func TestUnfinished(t *testing.T) {
+	for name, leave := range map[string]func(b *bench, r *record){
+		"recorded": func(b *bench, r *record) {},
+		"volume begun": func(b *bench, r *record) {
+			if err := os.WriteFile(b.m.volumeOf(r.Machine.ID)+".partial", []byte("half"), 0o600); err != nil {
+				b.Fatal(err)
+			}
+		},
+		"volume mounted": func(b *bench, r *record) {
+			if err := b.m.prepareVolume(b.Context(), *r); err != nil {
+				b.Fatal(err)
+			}
+		},
+		"created, not started": func(b *bench, r *record) { b.createOnly(r) },
+		"deletion begun": func(b *bench, r *record) {
+			b.createOnly(r)
+			r.Want = wantGone
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			r, err := b.m.newRecord(t.Context(), b.spec())
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := r.Machine.ID
+			if err := os.MkdirAll(b.m.stateOf(id), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			leave(b, r)
+			if err := r.save(b.m.stateOf(id), true); err != nil {
+				t.Fatal(err)
+			}
+			b.m.Close()
+			b.open()
+			if err := b.m.Restore(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if r.Want == wantRunning {
+				b.await(id, infra.MachineActive)
+				if got := b.sh(id, "cat /etc/machine-id"); got != strings.ReplaceAll(id, "-", "") {
+					t.Errorf("machine-id %q", got)
+				}
+				if err := b.m.Delete(id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.await(id, infra.MachineDeleted)
+			b.nothingLeft(id)
+		})
+	}
+}
+
+// createOnly does what boot does, up to the runtime's create.
+func (b *bench) createOnly(r *record) {
+	b.Helper()
+	id := r.Machine.ID
+	netns, err := b.m.cfg.Network.AttachMachine(b.Context(), id, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := b.m.prepareVolume(b.Context(), *r); err != nil {
+		b.Fatal(err)
+	}
+	spec, err := b.m.spec(*r, netns, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.writeSpec(id, spec)
+	if _, err := b.m.create(b.Context(), id, b.m.runOf(id)); err != nil {
+		b.Fatal(err)
+	}
+	if init, err := b.m.running(id); err != nil || init != nil {
+		b.Fatalf("a machine that waits to be started counts as running (%v)", err)
+	}
+}
+
+// TestFailures: what cannot be made ends in ERROR with the reason, and can be
+// deleted; what is wrong with the wish is refused at once.
+func TestFailures(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Init = []string{"/no/such/program"} })
+	v := b.await(b.create(b.spec()).ID, infra.MachineError)
+	if !strings.Contains(v.Fault, "/no/such/program") {
+		t.Errorf("the fault does not name the cause: %s", v.Fault)
+	}
+	if err := b.m.Delete(v.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.await(v.ID, infra.MachineDeleted)
+	b.nothingLeft(v.ID)
+
+	for what, change := range map[string]func(*infra.MachineSpec){
+		"key":    func(s *infra.MachineSpec) { s.Key = "" },
+		"name":   func(s *infra.MachineSpec) { s.Name = strings.Repeat("x", 64) },
+		"vCPUs":  func(s *infra.MachineSpec) { s.Flavor.VCPUs = 0 },
+		"memory": func(s *infra.MachineSpec) { s.Flavor.MemoryMB = 8 },
+		"volume": func(s *infra.MachineSpec) { s.BootVolume.SizeGB = 0 },
+	} {
+		spec := b.spec()
+		change(&spec)
+		if _, err := b.m.Create(t.Context(), spec); hanok.KindOf(err) != hanok.KindInvalid {
+			t.Errorf("%s: %v, want an invalid request", what, err)
+		}
+	}
+	spec := b.spec()
+	spec.PortIDs = []string{"nowhere"}
+	if _, err := b.m.Create(t.Context(), spec); hanok.KindOf(err) != hanok.KindNotFound {
+		t.Errorf("an unknown port: %v", err)
+	}
+	if all := b.m.Machines(""); len(all) != 0 {
+		t.Errorf("refused wishes left %d machines", len(all))
+	}
+}
+
+// TestHardDeletion deletes a machine whose processes, mounts and files do
+// everything to stay.
+func TestHardDeletion(t *testing.T) {
+	b := newBench(t, nil)
+	v := b.active()
+	b.sh(v.ID, `cat > /tmp/stay.sh <<'END'
+trap '' TERM HUP INT
+mkdir -p /var/lib/kubelet/a && mount -t tmpfs t /var/lib/kubelet/a
+exec 9> /var/lib/etcd/held
+cd /var/lib/kubelet/a
+while :; do sleep 1; done
+END
+setsid bash /tmp/stay.sh > /dev/null 2>&1 &
+setsid unshare -p -f -m bash /tmp/stay.sh > /dev/null 2>&1 &
+for i in $(seq 100); do mountpoint -q /var/lib/kubelet/a && break; sleep 0.02; done; mountpoint -q /var/lib/kubelet/a`)
+	// Somebody on the host looks into the volume meanwhile.
+	held, err := os.Open(filepath.Join(b.m.volumeDir(v.ID), "etcd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	time.AfterFunc(1500*time.Millisecond, func() { held.Close() })
+	if err := b.m.Delete(v.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.await(v.ID, infra.MachineDeleted)
+	b.nothingLeft(v.ID)
+}
+
+// TestKilledService kills a process that is at work on machines, at moments
+// all over the work, and lets another one finish it.
+func TestKilledService(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range 8 {
+		pause := time.Duration(i) * 12 * time.Millisecond
+		b.m.Close()
+		cmd := exec.Command(os.Args[0], "-test.run=^TestServiceForKilling$", "-test.v")
+		cmd.Env = append(os.Environ(), "HANOK_KILL_STATE="+b.cfg.StateDir, "HANOK_KILL_BUNDLES="+b.cfg.BundlesDir,
+			"HANOK_KILL_INSTALLATION="+b.cfg.InstallationID)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// It prints a line when it has begun.
+		for buf := make([]byte, 4096); ; {
+			n, err := out.Read(buf)
+			if err != nil || strings.Contains(string(buf[:n]), "begun") {
+				break
+			}
+		}
+		time.Sleep(pause)
+		_ = cmd.Process.Signal(unix.SIGKILL)
+		_ = cmd.Wait()
+
+		b.open()
+		if err := b.m.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list := b.m.Machines("")
+		if len(list) != 1 {
+			t.Fatalf("killed after %v: %d machines on record, want 1", pause, len(list))
+		}
+		b.await(list[0].ID, infra.MachineActive)
+		if err := b.m.Delete(list[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		b.await(list[0].ID, infra.MachineDeleted)
+		b.nothingLeft(list[0].ID)
+	}
+}
+
+// TestServiceForKilling is the process that TestKilledService kills.
+func TestServiceForKilling(t *testing.T) {
+	inst := os.Getenv("HANOK_KILL_INSTALLATION")
+	if inst == "" {
+		t.Skip("TestKilledService runs it")
+	}
+	tree := testTree(t)
+	m, err := Open(context.Background(), Config{
+		StateDir: os.Getenv("HANOK_KILL_STATE"), BundlesDir: os.Getenv("HANOK_KILL_BUNDLES"), InstallationID: inst,
+		Network: emptyNetworks{inst}, Tree: func() (string, error) { return tree, nil },
+		AgentBinary: "/bin/true", Init: obedient,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{T: t, m: m}
+	if _, err := m.Create(t.Context(), b.spec()); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = os.Stdout.WriteString("begun\n")
+	select {} // until killed
+}
