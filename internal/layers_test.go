@@ -38,7 +38,7 @@ var layers = [][]string{
 // only narrows what a package may import to exactly these.
 var only = map[string][]string{
 	"internal/machine/seed": {},
-	"internal/client":       {"."},
+	"internal/client":       {".", "internal/client/clienttest"}, // its tests
 	"internal/agent":        {".", "internal/machine", "internal/machine/seed"},
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hanok/hanok/internal/api"
 	"github.com/hanok/hanok/internal/api/agentapi"
+	"github.com/hanok/hanok/internal/api/catalogue"
 	"github.com/hanok/hanok/internal/api/identity"
 	"github.com/hanok/hanok/internal/api/magnum"
 	"github.com/hanok/hanok/internal/bundle"
@@ -137,9 +138,9 @@ func (s *service) assembleEngine(ctx context.Context, o Options, bundles *bundle
 
 // services are the APIs beside container-infra's, by path.
 func services(c *Config, st store.Store, users *embedded.Identity, things *embedded.Catalogue) map[string]http.Handler {
-	return map[string]http.Handler{
-		identity.Prefix: identity.New(identity.Config{Identity: users, Projects: users, Region: c.Region}),
-	}
+	handlers := catalogue.New(catalogue.Config{Catalogue: things, Identity: users, Store: st})
+	handlers[identity.Prefix] = identity.New(identity.Config{Identity: users, Projects: users, Region: c.Region})
+	return handlers
 }
 
 // versions gives the Kubernetes versions that clusters can be made of here.

@@ -1,0 +1,93 @@
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+)
+
+// notesDir holds one note per installation that served since the host was
+// started, so that `hanok sweep` knows whose a name on the host is.
+const notesDir = "/run/hanok/installations"
+
+// Installation is a state directory and the id that its names on the host
+// carry.
+type Installation struct {
+	ID       string `json:"id"`
+	StateDir string `json:"state_dir"`
+}
+
+// note keeps an installation's note.
+func (i Installation) note(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("note the installation: %w", err)
+	}
+	b, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Join(dir, "."+i.ID)
+	if err := os.WriteFile(tmp, b, 0o644); err != nil {
+		return fmt.Errorf("note the installation: %w", err)
+	}
+	return os.Rename(tmp, filepath.Join(dir, i.ID))
+}
+
+// Installations lists those that served since the host was started and were
+// not swept away, by id.
+func Installations() ([]Installation, error) { return readNotes(notesDir) }
+
+func readNotes(dir string) ([]Installation, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the notes of installations: %w", err)
+	}
+	var all []Installation
+	for _, e := range entries {
+		var i Installation
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil || json.Unmarshal(b, &i) != nil || i.ID != e.Name() {
+			continue // half written, or somebody else's
+		}
+		all = append(all, i)
+	}
+	return all, nil
+}
+
+// Forget drops the note of an installation of which nothing is left.
+func Forget(id string) error { return forget(notesDir, id) }
+
+func forget(dir, id string) error {
+	if err := os.Remove(filepath.Join(dir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// The directories go with the last installation.
+	if os.Remove(dir) == nil {
+		_ = os.Remove(filepath.Dir(dir))
+	}
+	return nil
+}
+
+// testDir is the name of a state directory that a test made, with the test's
+// process id.
+var testDir = regexp.MustCompile(`^hanok-test-([0-9]+)-`)
+
+// Orphan tells whether nobody will come back to an installation: its state
+// directory is gone, or belonged to a test whose process has ended.
+func (i Installation) Orphan() bool {
+	if _, err := os.Stat(i.StateDir); errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	m := testDir.FindStringSubmatch(filepath.Base(i.StateDir))
+	if m == nil {
+		return false
+	}
+	pid, err := strconv.Atoi(m[1])
+	return err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}

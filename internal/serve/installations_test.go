@@ -1,0 +1,63 @@
+package serve
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "hanok", "installations")
+	if all, err := readNotes(dir); err != nil || len(all) != 0 {
+		t.Fatalf("without a directory: %v, %v", all, err)
+	}
+	a, b := Installation{"aaaaaa", "/var/lib/a"}, Installation{"bbbbbb", "/var/lib/b"}
+	for _, i := range []Installation{b, a, a} {
+		if err := i.note(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cccccc"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := readNotes(dir); err != nil || !slices.Equal(all, []Installation{a, b}) {
+		t.Errorf("got %v, %v", all, err)
+	}
+	for _, id := range []string{"aaaaaa", "aaaaaa", "bbbbbb", "cccccc"} {
+		if err := forget(dir, id); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
+		t.Errorf("the directories stay after the last: %v", err)
+	}
+}
+
+func TestOrphan(t *testing.T) {
+	t.Parallel()
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	made := func(pattern string) string {
+		dir := filepath.Join(t.TempDir(), pattern)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	for dir, want := range map[string]bool{
+		made("hanok"):                                                  false,
+		filepath.Join(t.TempDir(), "gone"):                             true,
+		made(fmt.Sprintf("hanok-test-%d-1", os.Getpid())):              false,
+		made(fmt.Sprintf("hanok-test-%d-2", ended.ProcessState.Pid())): true,
+	} {
+		if got := (Installation{"aaaaaa", dir}).Orphan(); got != want {
+			t.Errorf("%s: orphan %v, want %v", dir, got, want)
+		}
+	}
+}
