@@ -47,8 +47,8 @@ func TestErrorShapes(t *testing.T) {
 		err   error
 		want  string // ID stands for the request id
 	}{
-		{Magnum, bad, `{"errors":[{"request_id":"ID","code":"client","status":400,"title":"Bad Request","detail":"name: is missing","links":[]}]}`},
-		{Magnum, hanok.NotImplemented("addons", "is not built"), `{"errors":[{"request_id":"ID","code":"server","status":501,"title":"Not Implemented","detail":"addons: is not built","links":[]}]}`},
+		{Magnum, bad, `{"errors":[{"request_id":"ID","code":"client","status":400,"title":"name: is missing","detail":"name: is missing","links":[]}]}`},
+		{Magnum, hanok.NotImplemented("addons", "is not built"), `{"errors":[{"request_id":"ID","code":"server","status":501,"title":"addons: is not built","detail":"addons: is not built","links":[]}]}`},
 		{Keystone, absent, `{"error":{"code":404,"title":"Not Found","message":"flavor x could not be found"}}`},
 		{Nova, absent, `{"itemNotFound":{"code":404,"message":"flavor x could not be found"}}`},
 		{Cinder, bad, `{"badRequest":{"code":400,"message":"name: is missing"}}`},

@@ -3,6 +3,7 @@ package respond
 import (
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 type magnumErrors struct {
@@ -67,9 +68,19 @@ func body(style Style, status int, detail, requestID string) any {
 			code = "server"
 		}
 		return magnumErrors{Errors: []magnumError{{
-			RequestID: requestID, Code: code, Status: status, Title: title, Detail: detail, Links: []any{},
+			RequestID: requestID, Code: code, Status: status, Title: magnumTitle(detail), Detail: detail, Links: []any{},
 		}}}
 	}
+}
+
+// magnumTitle is what `openstack coe` prints of an error, and all that it
+// prints: so it is the detail, cut to a line.
+func magnumTitle(detail string) string {
+	const most = 300
+	if len(detail) > most {
+		return strings.ToValidUTF8(detail[:most], "") + "…"
+	}
+	return detail
 }
 
 // faultName is the key that Nova and Cinder put an error under.
