@@ -1,0 +1,162 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/infratest"
+	"github.com/hanok/hanok/internal/infra/local/machines"
+	"github.com/hanok/hanok/internal/rootfs"
+)
+
+// obedient is a PID 1 that ends when it is asked to.
+var obedient = []string{"/bin/bash", "-c", "trap 'exit 0' TERM; while :; do sleep 600 & wait $!; done"}
+
+func cacheDir(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: makes machines and networks")
+	}
+	cache := os.Getenv("HANOK_CACHE_DIR")
+	if cache == "" {
+		cache = "/var/cache/hanok"
+	}
+	if _, err := rootfs.Lookup(cache); err != nil {
+		t.Skipf("needs the machines' Debian tree: %v", err)
+	}
+	return cache
+}
+
+// open makes a driver in a state directory of its own, and removes all of it
+// after the test.
+func open(t *testing.T) *Driver {
+	t.Helper()
+	d, err := New(t.Context(), Config{
+		StateDir: t.TempDir(), CacheDir: cacheDir(t), AgentBinary: "/bin/true", Init: obedient,
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := d.Destroy(ctx); err != nil {
+			t.Errorf("Destroy: %v", err)
+			_ = Sweep(ctx, d.id)
+		}
+		if left, err := Found(d.id); err != nil || len(left) > 0 {
+			t.Errorf("after Destroy the host has %v (%v)", left, err)
+		}
+	})
+	if err := d.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestConformance(t *testing.T) {
+	infratest.Run(t, func(t *testing.T) infra.Driver { return open(t) }, infratest.Options{
+		Flavor:     infra.Flavor{ID: "small", Name: "m2.c1m1", VCPUs: 1, MemoryMB: 256},
+		Resized:    infra.Flavor{ID: "larger", Name: "m2.c2m1", VCPUs: 2, MemoryMB: 512},
+		BootVolume: infra.Volume{SizeGB: 2},
+	})
+}
+
+// TestSweepWithoutState removes an installation whose state directory is gone
+// and whose machine runs, and leaves its neighbour alone.
+func TestSweepWithoutState(t *testing.T) {
+	cache := cacheDir(t)
+	stateDir := filepath.Join(t.TempDir(), "state")
+	lost, err := New(t.Context(), Config{StateDir: stateDir, CacheDir: cache, AgentBinary: "/bin/true", Init: obedient})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = Sweep(context.Background(), lost.id) })
+	neighbour := open(t)
+	activeMachine(t, lost)
+	kept := activeMachine(t, neighbour)
+	lost.Close()
+	if err := os.RemoveAll(stateDir); err != nil {
+		t.Fatal(err)
+	}
+	list, err := Found(lost.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for _, l := range list {
+		kinds[l.Kind] = true
+	}
+	for _, kind := range []string{"process", "mount", "loop device", "cgroup", "network namespace", "nftables table", "address claim"} {
+		if !kinds[kind] {
+			t.Errorf("Found lists no %s: %v", kind, list)
+		}
+	}
+	for range 2 {
+		if err := Sweep(t.Context(), lost.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := Found(lost.id); err != nil || len(left) > 0 {
+		t.Errorf("after Sweep the host has %v (%v)", left, err)
+	}
+	var out bytes.Buffer
+	err = neighbour.Exec(t.Context(), kept, []string{"cat", "/etc/hostname"}, machines.Streams{Stdout: &out})
+	if err != nil || strings.TrimSpace(out.String()) != "node-0" {
+		t.Errorf("the neighbour's machine says %q (%v)", out.String(), err)
+	}
+}
+
+// activeMachine makes a machine on a network and gives its id.
+func activeMachine(t *testing.T, d *Driver) string {
+	t.Helper()
+	p, err := d.CreatePort(t.Context(), infra.PortSpec{Key: "port", ClusterUUID: "c", ProjectID: "p", Subnet: testSubnet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := d.CreateMachine(t.Context(), infra.MachineSpec{
+		Key: "machine", Name: "node-0", ClusterUUID: "c", ProjectID: "p", PortIDs: []string{p.ID},
+		Flavor: infra.Flavor{ID: "f", VCPUs: 1, MemoryMB: 256}, BootVolume: infra.Volume{SizeGB: 2}, UserData: []byte("{}"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); m.Status != infra.MachineActive; time.Sleep(2 * time.Millisecond) {
+		if m, err = d.Machine(t.Context(), m.ID); err != nil || m.Status == infra.MachineError || time.Now().After(deadline) {
+			t.Fatalf("machine %+v, %v", m, err)
+		}
+	}
+	return m.ID
+}
+
+var testSubnet = infra.Subnet{
+	ID: "5c8a4c39-4a5c-4b6e-9a62-5d2c4a1b0e01", NetworkID: "5c8a4c39-4a5c-4b6e-9a62-5d2c4a1b0e02", Name: "subnet",
+	CIDR: netip.MustParsePrefix("192.168.0.0/24"), Gateway: netip.MustParseAddr("192.168.0.1"), InternetGateway: true,
+}
+
+func TestInstallationID(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "state")
+	first, err := installationID(dir)
+	if err != nil || !installationRE.MatchString(first) {
+		t.Fatalf("%q, %v", first, err)
+	}
+	if again, err := installationID(dir); err != nil || again != first {
+		t.Errorf("%q, %v, want %q again", again, err, first)
+	}
+	if err := os.WriteFile(filepath.Join(dir, installationFile), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := installationID(dir); err == nil {
+		t.Errorf("a damaged file gave %q", id)
+	}
+}
