@@ -132,7 +132,7 @@ operation failed, 5 not authenticated, 130 interrupted.`,
 	add(groupClient,
 		newClusterCommand(e), newNodeGroupCommand(e), newNodeCommand(e), newEventCommand(e), newImageCommand(e), newKeypairCommand(e))
 	add(groupOperator,
-		newUpCommand(e), newServeCommand(e), newBundleCommand(e))
+		newUpCommand(e), newDownCommand(e), newServeCommand(e), newBundleCommand(e), newSweepCommand(e))
 	root.AddCommand(newAgentCommand(e), newVersionCommand(e))
 	usageArgs(root)
 	return root

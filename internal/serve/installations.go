@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -21,6 +22,13 @@ const notesDir = "/run/hanok/installations"
 type Installation struct {
 	ID       string `json:"id"`
 	StateDir string `json:"state_dir"`
+}
+
+// InstallationIn gives the installation in a state directory; fs.ErrNotExist
+// where there is none.
+func InstallationIn(stateDir string) (Installation, error) {
+	b, err := os.ReadFile(filepath.Join(stateDir, "installation")) // infra/local keeps it
+	return Installation{ID: strings.TrimSpace(string(b)), StateDir: stateDir}, err
 }
 
 // note keeps an installation's note.

@@ -2,12 +2,24 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/local"
 )
 
+// openLocal opens the driver of this host.
 func openLocal(ctx context.Context, c *Config, log *slog.Logger) (infra.Driver, error) {
-	return nil, errors.New("machines of this host are not wired up yet")
+	d, err := local.New(ctx, local.Config{
+		StateDir: c.StateDir, CacheDir: c.CacheDir, AgentPort: c.AgentPort,
+		ReservedMemoryMB: c.ReservedMemoryMB, CPUOvercommit: c.CPUOvercommit, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := (Installation{ID: d.InstallationID(), StateDir: c.StateDir}).note(notesDir); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
 }

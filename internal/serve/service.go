@@ -210,6 +210,9 @@ func (s *service) close() {
 	if s.fleet != nil {
 		s.fleet.Close()
 	}
+	if d, ok := s.driver.(interface{ Close() }); ok {
+		d.Close()
+	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("close the store", "error", err)
