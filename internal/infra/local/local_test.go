@@ -1,8 +1,11 @@
 package local
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -64,11 +67,45 @@ func open(t *testing.T) *Driver {
 }
 
 func TestConformance(t *testing.T) {
-	infratest.Run(t, func(t *testing.T) infra.Driver { return open(t) }, infratest.Options{
+	var current *Driver
+	infratest.Run(t, func(t *testing.T) infra.Driver { current = open(t); return current }, infratest.Options{
+		Serve:      func(t *testing.T, m infra.Machine) netip.AddrPort { return serveID(t, current, m) },
 		Flavor:     infra.Flavor{ID: "small", Name: "m2.c1m1", VCPUs: 1, MemoryMB: 256},
 		Resized:    infra.Flavor{ID: "larger", Name: "m2.c2m1", VCPUs: 2, MemoryMB: 512},
 		BootVolume: infra.Volume{SizeGB: 2},
 	})
+}
+
+// idServer says the machine's id to each connection and then echoes.
+const idServer = `
+import socket, sys, threading
+def serve(c):
+    with c:
+        c.sendall((sys.argv[1] + "\n").encode())
+        while data := c.recv(4096):
+            c.sendall(data)
+s = socket.create_server(("", 6443))
+print("listening", flush=True)
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+`
+
+// serveID runs idServer in a machine until the test ends.
+func serveID(t *testing.T, d *Driver, m infra.Machine) netip.AddrPort {
+	t.Helper()
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	t.Cleanup(func() { cancel(); <-done })
+	go func() {
+		defer close(done)
+		err := d.Exec(ctx, m.ID, []string{"python3", "-c", idServer, m.ID}, machines.Streams{Stdout: w, Stderr: t.Output()})
+		w.CloseWithError(fmt.Errorf("the server ended: %w", err))
+	}()
+	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil {
+		t.Fatalf("serving in machine %s: %q, %v", m.ID, line, err)
+	}
+	return netip.AddrPortFrom(m.Addresses[0], 6443)
 }
 
 // TestSweepWithoutState removes an installation whose state directory is gone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,15 @@ func (m *Manager) halt(ctx context.Context, id string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.StopGrace)
 	defer cancel()
+	// The kernel keeps from a PID 1 what it does not handle (yet).
+	for !init.catches(unix.SIGTERM) && init.alive() {
+		select {
+		case <-ctx.Done():
+			m.log.Warn("machine has a PID 1 that cannot be asked to stop", "machine", id)
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 	if err := init.signal(unix.SIGTERM); err != nil {
 		m.log.Warn("machine could not be asked to stop", "machine", id, "error", err)
 		return

@@ -26,6 +26,21 @@ func (p initProcess) alive() bool {
 	return err == nil && start == p.start && state != 'Z' && state != 'X'
 }
 
+// catches tells whether the process has a handler for a signal.
+func (p initProcess) catches(s unix.Signal) bool {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/status")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(raw)) {
+		if mask, ok := strings.CutPrefix(line, "SigCgt:"); ok {
+			caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+			return err == nil && caught&(1<<(s-1)) != 0
+		}
+	}
+	return false
+}
+
 // signal sends a signal to this very process; success when it has ended.
 func (p initProcess) signal(s unix.Signal) error {
 	fd, err := p.open()

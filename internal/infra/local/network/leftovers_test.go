@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 )
@@ -24,8 +25,13 @@ func TestDestroyLeavesNothing(t *testing.T) {
 		return m
 	}
 	must(t, w.manager.Destroy(t.Context()))
-	must(t, inNamespace(w.site.host, func() error { return writeSetting("ipv4/conf/eth0/forwarding", "1") }))
-	must(t, inNamespace(w.site.host, func() error { return writeSetting("ipv4/conf/all/accept_redirects", "0") }))
+	must(t, inNamespace(w.site.host, func() error {
+		return errors.Join(
+			writeSetting(hostForward, "0"), // a new namespace may have the real host's value
+			writeSetting("ipv4/conf/eth0/forwarding", "1"),
+			writeSetting("ipv4/conf/all/accept_redirects", "0"),
+		)
+	}))
 	before := settings()
 	if before[hostForward] != "0" || before["ipv4/conf/eth0/forwarding"] != "1" {
 		t.Fatalf("settings before: %v", before)

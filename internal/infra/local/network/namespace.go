@@ -149,5 +149,8 @@ func (h *handle) Close() {
 
 // within runs fn inside the handle's namespace.
 func (h *handle) within(fn func() error) error {
+	if !h.ns.IsOpen() { // the caller's own
+		return fn()
+	}
 	return enter(h.ns, fn)
 }

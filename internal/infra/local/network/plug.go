@@ -46,7 +46,13 @@ func (m *Manager) plug(router, machine *handle, id string, p portRecord, s subne
 	if err := ensureAddress(machine, eth, prefix); err != nil {
 		return err
 	}
-	return ensureRoute(machine, route)
+	if err := ensureRoute(machine, route); err != nil {
+		return err
+	}
+	if err := settle(machine, eth.Attrs().Name); err != nil {
+		return err
+	}
+	return settle(router, portLinkName(id), bridge.Attrs().Name)
 }
 
 // ensurePair makes the veth pair between the subnet's bridge and the machine.

@@ -157,6 +157,8 @@ func (m *Manager) routeUplink(host, router *handle, record vpcRecord) error {
 			Dst: ipNet(netip.PrefixFrom(netip.IPv4Unspecified(), 0)), Gw: m.service.AsSlice(),
 			LinkIndex: inner.Attrs().Index, Flags: int(netlink.FLAG_ONLINK),
 		}),
+		settle(host, name),
+		settle(router, uplinkName),
 	)
 }
 
