@@ -26,11 +26,16 @@ func (a *agent) poll(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			a.log.Warn("no state from the service; going on with the last one", "err", err)
+			if pause.next == 0 { // once for each time that it is away
+				a.log.Warn("no state from the service; going on with the last one", "err", err)
+			}
 			// It may have been restarted, and then knows nothing of us.
 			a.status.touch()
 			pause.wait(ctx)
 			continue
+		}
+		if pause.next != 0 {
+			a.log.Info("the service answers again")
 		}
 		pause.reset()
 		if !changed {

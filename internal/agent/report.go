@@ -7,8 +7,14 @@ import (
 	"github.com/hanok/hanok/internal/machine"
 )
 
-// reportPause lies between two reports: what changes meanwhile goes into one.
-const reportPause = 50 * time.Millisecond
+// Reports are at most reportRate a second in the long run; what changes
+// meanwhile goes into one. A few may follow each other at once, since the
+// service waits for news while a cluster is made.
+const (
+	reportRate   = 20
+	reportBurst  = 10
+	reportGather = 2 * time.Millisecond // changes that come together
+)
 
 // report tells the service what is, at once when it changes and now and then.
 func (a *agent) report(ctx context.Context) {
@@ -16,6 +22,7 @@ func (a *agent) report(ctx context.Context) {
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
 	var pause backoff
+	allowance := allowance{last: time.Now(), left: reportBurst}
 	for {
 		select {
 		case <-a.status.changed:
@@ -23,18 +30,36 @@ func (a *agent) report(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		sleep(ctx, max(allowance.take(time.Now()), reportGather))
+		select {
+		case <-a.status.changed: // goes into this report
+		default:
+		}
 		r := a.status.report(a.supervisor.report())
 		err := a.service.post(ctx, machine.PathReport, r, nil)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			a.log.Warn("the service did not take the report", "err", err)
+			a.log.Debug("the service did not take the report", "err", err)
 			a.status.touch()
 			pause.wait(ctx)
 		default:
 			pause.reset()
-			sleep(ctx, reportPause)
 		}
 	}
+}
+
+// allowance bounds how often something happens: reportBurst at once,
+// reportRate a second in the long run.
+type allowance struct {
+	last time.Time
+	left float64
+}
+
+// take uses the allowance once and gives how long to wait before.
+func (b *allowance) take(now time.Time) time.Duration {
+	b.left = min(b.left+now.Sub(b.last).Seconds()*reportRate, reportBurst) - 1
+	b.last = now
+	return time.Duration(max(-b.left, 0) / reportRate * float64(time.Second))
 }

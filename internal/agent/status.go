@@ -63,10 +63,13 @@ func (s *status) clear(names ...string) {
 	})
 }
 
-// takeUp records that a state is being made so.
+// takeUp records that a state is being made so. Errors of the one before are
+// not its errors.
 func (s *status) takeUp(version string) {
 	s.set(func() {
 		s.state, s.applied = version, false
+		delete(s.errors, "apply")
+		delete(s.errors, "images")
 	})
 }
 
