@@ -1,12 +1,6 @@
 package hanok
 
-import (
-	"bytes"
-	"encoding/json"
-	"regexp"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // UserScriptMax is the largest user script in bytes (guide: 64 KB).
 const UserScriptMax = 64 << 10
@@ -26,91 +20,6 @@ var autoscalerBounds = map[string][2]int{
 	"ca_scale_down_util_thresh":     {1, 100},
 	"ca_scale_down_delay_after_add": {10, 1440},
 	"ca_pod_replicas":               {1, 10},
-}
-
-// ReadLabels turns the labels of a request into their string form: strings as
-// they are, numbers and booleans by their JSON text, arrays and objects as
-// compact JSON. null counts as not sent. An unknown label, or a value of the
-// wrong type, is a KindInvalid error that names it.
-func ReadLabels(raw map[string]json.RawMessage) (map[string]string, error) {
-	labels := make(map[string]string, len(raw))
-	for _, name := range sortedNames(raw) {
-		field := "labels." + cut(name)
-		rule, known := labelRules[name]
-		if !known {
-			return nil, Invalid(field, "is not a known label")
-		}
-		value := bytes.TrimSpace(raw[name])
-		if string(value) == "null" {
-			continue
-		}
-		text, err := labelText(field, rule.form, value)
-		if err != nil {
-			return nil, err
-		}
-		labels[name] = text
-	}
-	return labels, nil
-}
-
-func labelText(field string, form labelForm, value []byte) (string, error) {
-	switch value[0] {
-	case '"':
-		var s string
-		if err := json.Unmarshal(value, &s); err != nil {
-			return "", Invalid(field, "is not a valid string")
-		}
-		if strings.ContainsRune(s, 0) {
-			return "", Invalid(field, "must not contain the character NUL")
-		}
-		return s, checkLabelForm(field, form, s)
-	case '[', '{':
-		if form != listForm && form != jsonForm {
-			return "", Invalid(field, "must be a string, a number or a boolean, not %s", jsonKind(value))
-		}
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, value); err != nil {
-			return "", Invalid(field, "is not valid JSON")
-		}
-		return compact.String(), checkLabelForm(field, form, compact.String())
-	default:
-		return string(value), checkLabelForm(field, form, string(value))
-	}
-}
-
-// checkLabelForm checks a label's text against its form. An empty text counts
-// as not sent where the label is not required; CheckLabels sees to those.
-func checkLabelForm(field string, form labelForm, s string) error {
-	if s == "" {
-		return nil
-	}
-	switch form {
-	case boolForm:
-		if !strings.EqualFold(s, "true") && !strings.EqualFold(s, "false") {
-			return Invalid(field, `%s must be "True" or "False"`, Quote(s))
-		}
-	case intForm:
-		if _, err := readInt(s); err != nil {
-			return Invalid(field, "%s must be an integer", Quote(s))
-		}
-	case listForm:
-		var list []json.RawMessage
-		if json.Unmarshal([]byte(s), &list) != nil || list == nil {
-			return Invalid(field, "%s must be an array", Quote(s))
-		}
-	}
-	return nil
-}
-
-var intRule = regexp.MustCompile(`^-?[0-9]{1,9}$`)
-
-// readInt reads an integer of at most nine digits, without signs and spaces
-// that Atoi or clients disagree about.
-func readInt(s string) (int, error) {
-	if !intRule.MatchString(s) {
-		return 0, strconv.ErrSyntax
-	}
-	return strconv.Atoi(s)
 }
 
 // CheckLabels applies every rule that looks at a cluster's labels alone. The
@@ -234,20 +143,4 @@ func LabelsWanted(labels map[string]string) []string {
 		}
 	}
 	return names
-}
-
-// cut bounds a user's key for an error's field.
-func cut(key string) string {
-	const most = 64
-	if len(key) > most {
-		return strings.ToValidUTF8(key[:most], "") + "…"
-	}
-	return key
-}
-
-func jsonKind(value []byte) string {
-	if len(value) > 0 && value[0] == '[' {
-		return "an array"
-	}
-	return "an object"
 }

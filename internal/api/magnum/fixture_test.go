@@ -10,14 +10,12 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/hanok/hanok"
-	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
@@ -49,7 +47,7 @@ func newCloud(t testing.TB) *cloud {
 	catalogue := embedded.NewCatalogue(s)
 	seed, err := embedded.Seed(ctx, s, identity, "")
 	must(t, err)
-	c := &cloud{t: t, store: s, identity: identity, engine: &recordingEngine{store: s}}
+	c := &cloud{t: t, store: s, identity: identity, engine: &recordingEngine{}}
 	c.admin, err = identity.Authenticate(ctx, infra.Credentials{UserName: seed.UserName, Password: seed.Password, ProjectName: seed.ProjectName})
 	must(t, err)
 	c.other = c.user("other-user", "other", infra.RoleMember)
@@ -212,50 +210,6 @@ func (c *cloud) put(project, name string) (hanok.Cluster, hanok.NodeGroup) {
 		return err
 	}))
 	return cl, g
-}
-
-// recordingEngine notes what it was asked for.
-type recordingEngine struct {
-	store *sqlite.Store
-	fail  error
-
-	mu      sync.Mutex
-	created []*admission.ClusterPlan
-	deleted []string
-	loaded  []byte
-}
-
-func (e *recordingEngine) CreateCluster(_ context.Context, plan *admission.ClusterPlan) (hanok.Cluster, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.fail != nil {
-		return hanok.Cluster{}, e.fail
-	}
-	e.created = append(e.created, plan)
-	c := plan.Cluster
-	c.UUID = "5801ef8a-3760-4858-b467-fc4c1201241d"
-	return c, nil
-}
-
-func (e *recordingEngine) DeleteCluster(_ context.Context, uuid string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.deleted = append(e.deleted, uuid)
-	return e.fail
-}
-
-func (e *recordingEngine) Kubeconfig(context.Context, string) (string, error) {
-	return "apiVersion: v1\nkind: Config\n", e.fail
-}
-
-func (e *recordingEngine) CA(context.Context, string) ([]byte, error) {
-	return []byte("-----BEGIN CERTIFICATE-----\n"), e.fail
-}
-
-func (e *recordingEngine) LoadImage(_ context.Context, _ string, archive io.Reader) ([]string, error) {
-	var err error
-	e.loaded, err = io.ReadAll(archive)
-	return []string{"docker.io/library/app:1"}, err
 }
 
 func must(t testing.TB, err error) {

@@ -1,0 +1,53 @@
+package magnum
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/admission"
+)
+
+// recordingEngine notes what it was asked for.
+type recordingEngine struct {
+	fail error
+
+	mu      sync.Mutex
+	created []*admission.ClusterPlan
+	deleted []string
+	loaded  []byte
+}
+
+func (e *recordingEngine) CreateCluster(_ context.Context, plan *admission.ClusterPlan) (hanok.Cluster, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail != nil {
+		return hanok.Cluster{}, e.fail
+	}
+	e.created = append(e.created, plan)
+	c := plan.Cluster
+	c.UUID = "5801ef8a-3760-4858-b467-fc4c1201241d"
+	return c, nil
+}
+
+func (e *recordingEngine) DeleteCluster(_ context.Context, uuid string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.deleted = append(e.deleted, uuid)
+	return e.fail
+}
+
+func (e *recordingEngine) Kubeconfig(context.Context, string) (string, error) {
+	return "apiVersion: v1\nkind: Config\n", e.fail
+}
+
+func (e *recordingEngine) CA(context.Context, string) ([]byte, error) {
+	return []byte("-----BEGIN CERTIFICATE-----\n"), e.fail
+}
+
+func (e *recordingEngine) LoadImage(_ context.Context, _ string, archive io.Reader) ([]string, error) {
+	var err error
+	e.loaded, err = io.ReadAll(archive)
+	return []string{"docker.io/library/app:1"}, err
+}
