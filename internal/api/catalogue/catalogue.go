@@ -1,0 +1,42 @@
+// Package catalogue speaks the parts of Nova, Neutron, Glance and Cinder that
+// users look things up in before they create a cluster, and the servers that
+// stand for its nodes afterwards. Key pairs can be made and deleted; all else
+// is read-only, and what is not here is a 404 in that service's error shape.
+package catalogue
+
+import (
+	"net/http"
+
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/store"
+)
+
+// The paths that the handlers are made for: requests keep them.
+const (
+	ComputePrefix = "/compute"
+	NetworkPrefix = "/network"
+	ImagePrefix   = "/image"
+	VolumePrefix  = "/volume"
+)
+
+// Config is what the APIs work on.
+type Config struct {
+	Catalogue infra.Catalogue
+	Identity  infra.Identity
+	Store     store.Store // the nodes that servers stand for
+}
+
+// New gives the handlers by the prefix that each answers. Safe for use at once.
+func New(c Config) map[string]http.Handler {
+	a := &api{c}
+	return map[string]http.Handler{
+		ComputePrefix: a.compute(),
+		NetworkPrefix: a.network(),
+		ImagePrefix:   a.image(),
+		VolumePrefix:  a.volume(),
+	}
+}
+
+type api struct {
+	Config
+}
