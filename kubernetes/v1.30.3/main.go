@@ -1,6 +1,6 @@
-// Command kube is one Kubernetes release, unmodified, as one program: the
-// component is chosen by the name that it is called by, or by the first
-// argument.
+// Command kube is the components of one Kubernetes release, unmodified, as one
+// program: the component is chosen by the name that it is called by, or by the
+// first argument. Processes of one program share its pages in memory.
 package main
 
 import (
@@ -8,13 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
-	kubectl "k8s.io/kubectl/pkg/cmd"
-	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -28,13 +25,6 @@ var components = map[string]func() int{
 	"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
 	"kube-proxy":              func() int { return cli.Run(proxy.NewProxyCommand()) },
 	"kubelet":                 func() int { return cli.Run(kubelet.NewKubeletCommand()) },
-	"etcd":                    func() int { etcdmain.Main(os.Args); return 0 },
-	"kubectl": func() int {
-		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
-			util.CheckErr(err)
-		}
-		return 0
-	},
 }
 
 func main() {

@@ -193,13 +193,12 @@ func (m *manager) publish(ctx context.Context, attrs *lease.LeaseAttrs) error {
 		annotationData:     string(attrs.BackendData),
 		annotationPublicIP: attrs.PublicIP.String(),
 	}}}
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for trouble := newTrouble(); ; wait(ctx, trouble.pause()) {
 		err := m.api.patchStatus(ctx, m.nodeName, patch)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		log.Warningf("Annotating node %s: %v; again in %s", m.nodeName, err, pause)
-		wait(ctx, pause)
+		log.Warningf("Annotating node %s: %v; trying again", m.nodeName, err)
 	}
 }
 

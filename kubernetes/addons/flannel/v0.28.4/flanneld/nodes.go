@@ -166,29 +166,39 @@ func (c *apiClient) watch(ctx context.Context, version string, changed func(n no
 // every complete list and changed with every change after it, and rides out an
 // API server that is away.
 func (c *apiClient) follow(ctx context.Context, replaced func([]node), changed func(n node, deleted bool)) {
-	const first, longest = 50 * time.Millisecond, 5 * time.Second
-	pause := first
+	trouble := newTrouble()
 	for ctx.Err() == nil {
 		nodes, version, err := c.list(ctx)
 		if err == nil {
+			trouble = newTrouble()
 			replaced(nodes)
-			for err == nil && ctx.Err() == nil {
-				started := time.Now()
-				version, err = c.watch(ctx, version, changed)
-				if time.Since(started) > longest {
-					pause = first
-				} else if err == nil {
-					wait(ctx, pause)
-				}
+		}
+		for err == nil && ctx.Err() == nil {
+			started := time.Now()
+			if version, err = c.watch(ctx, version, changed); err == nil && time.Since(started) < time.Second {
+				wait(ctx, trouble.pause()) // the server ends watches at once: go easy on it
 			}
 		}
 		if ctx.Err() != nil || errors.Is(err, errExpired) {
 			continue
 		}
-		log.Warningf("Following the nodes: %v; again in %s", err, pause)
-		wait(ctx, pause)
-		pause = min(2*pause, longest)
+		log.Warningf("Following the nodes: %v; trying again", err)
+		wait(ctx, trouble.pause())
 	}
+}
+
+// trouble paces attempts. A node that starts has its API server within
+// seconds and should not sleep past that moment; one that stays away for long
+// is asked rarely.
+type trouble struct{ began time.Time }
+
+func newTrouble() trouble { return trouble{time.Now()} }
+
+func (t trouble) pause() time.Duration {
+	if time.Since(t.began) < 30*time.Second {
+		return 200 * time.Millisecond
+	}
+	return 5 * time.Second
 }
 
 func wait(ctx context.Context, d time.Duration) {
