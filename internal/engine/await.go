@@ -19,6 +19,9 @@ const apiServer = "kube-apiserver"
 const (
 	readyPause = 20 * time.Millisecond
 	waitSlice  = 500 * time.Millisecond
+	// unheardPause is between two questions to an API server whose agent does
+	// not say that it is ready.
+	unheardPause = 3 * time.Second
 )
 
 // awaitControlPlane waits until the API answers through the endpoint.
@@ -34,11 +37,18 @@ func (o *operation) awaitControlPlane(ctx context.Context) error {
 	}
 	o.progress.say(step, "waiting for the machine")
 	stall := o.e.newStall()
+	lastAsked := time.Now()
 	for {
-		up := o.awaitReport(ctx, members, apiServerReady)
-		ask, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := client.Ready(ask)
-		cancel()
+		err := errNotReported
+		// A machine that is not up swallows the first packet, and the second
+		// comes a second later: so the agent is heard before the API is asked.
+		// An agent that cannot be heard must not be the end of it, though.
+		if o.awaitReport(ctx, members, apiServerReady) || time.Since(lastAsked) > unheardPause {
+			ask, cancel := context.WithTimeout(ctx, time.Second)
+			err = client.Ready(ask)
+			cancel()
+			lastAsked = time.Now()
+		}
 		if err == nil {
 			return nil
 		}
@@ -47,15 +57,13 @@ func (o *operation) awaitControlPlane(ctx context.Context) error {
 			return err
 		}
 		o.progress.say(step, joinNonEmpty("waiting for the API server", trouble))
-		pause := readyPause
-		if !up {
-			pause = 0 // awaitReport has waited
-		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, readyPause); err != nil {
 			return err
 		}
 	}
 }
+
+var errNotReported = errors.New("the agent does not report that the API server is ready")
 
 // awaitReport waits a moment for one of the machines to fulfil a condition.
 func (o *operation) awaitReport(ctx context.Context, nodes []hanok.Node, fulfilled func(machine.Report) bool) bool {

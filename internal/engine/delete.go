@@ -134,30 +134,34 @@ func (o *operation) machineIDs(ctx context.Context) (ids map[string]bool, err er
 	if err != nil {
 		return nil, err
 	}
-	err = deletePatience.retry(ctx, o.sayer("machines"), func(ctx context.Context) error {
-		ids = map[string]bool{}
-		machines, err := o.e.cfg.Driver.Machines(ctx, o.event.ClusterUUID)
-		if err != nil {
-			return err
-		}
-		for _, m := range machines {
-			if m.Status != infra.MachineDeleted {
-				ids[m.ID] = true
-			}
-		}
-		for _, n := range nodes {
-			m, err := o.e.cfg.Driver.MachineByKey(ctx, n.Key)
-			switch {
-			case hanok.KindOf(err) == hanok.KindNotFound:
-			case err != nil:
-				return err
-			case m.Status != infra.MachineDeleted:
-				ids[m.ID] = true
-			}
-		}
-		return nil
+	say := o.sayer("machines")
+	var machines []infra.Machine
+	err = deletePatience.retry(ctx, say, func(ctx context.Context) (err error) {
+		machines, err = o.e.cfg.Driver.Machines(ctx, o.event.ClusterUUID)
+		return err
 	})
-	return ids, err
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		err := deletePatience.retry(ctx, say, func(ctx context.Context) error {
+			m, err := o.e.cfg.Driver.MachineByKey(ctx, n.Key)
+			if err == nil {
+				machines = append(machines, m)
+			}
+			return unlessNotFound(err)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	ids = map[string]bool{}
+	for _, m := range machines {
+		if m.Status != infra.MachineDeleted {
+			ids[m.ID] = true
+		}
+	}
+	return ids, nil
 }
 
 // deleteMachine deletes a machine and waits until it is gone.

@@ -64,6 +64,9 @@ type Engine struct {
 	metrics *metrics
 	now     func() time.Time
 	desired Desired
+	// imageTrouble is the constant of that name; tests shorten it.
+	imageTrouble time.Duration
+	blobs        sync.Mutex // over the files of BlobDir and the lists of them
 
 	mu      sync.Mutex
 	running map[int64]*running // by event ID
@@ -86,13 +89,14 @@ func New(cfg Config) (*Engine, error) {
 	}
 	cfg.Settings = cfg.Settings.withDefaults()
 	return &Engine{
-		cfg:     cfg,
-		log:     cfg.Log,
-		metrics: newMetrics(cfg.Registerer),
-		now:     func() time.Time { return time.Now().UTC() },
-		desired: Desired{Store: cfg.Store, Bundles: cfg.Bundles, BlobDir: cfg.BlobDir, Region: cfg.Settings.Region},
-		running: map[int64]*running{},
-		clients: map[string]client{},
+		cfg:          cfg,
+		log:          cfg.Log,
+		metrics:      newMetrics(cfg.Registerer),
+		now:          func() time.Time { return time.Now().UTC() },
+		desired:      Desired{Store: cfg.Store, Bundles: cfg.Bundles, BlobDir: cfg.BlobDir, Region: cfg.Settings.Region},
+		imageTrouble: imageTrouble,
+		running:      map[int64]*running{},
+		clients:      map[string]client{},
 	}, nil
 }
 
@@ -123,6 +127,8 @@ func setDefault[T comparable](v *T, def T) {
 // ends; then it waits for the steps under way to stop. Clusters are not
 // touched by its end.
 func (e *Engine) Run(ctx context.Context) error {
+	e.removeUnreceived()
+	e.removeUnusedBlobs(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { e.watchHealth(ctx) })
 	err := e.cfg.Store.Work(ctx, e.cfg.Settings.Workers, e.handle)

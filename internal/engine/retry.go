@@ -16,7 +16,7 @@ type patience struct {
 
 // driverPatience is for the calls of a create: a reply that is lost or a
 // cloud that hiccups is nothing, a cloud that keeps refusing is the end.
-var driverPatience = patience{first: 50 * time.Millisecond, longest: 2 * time.Second, attempts: 8}
+var driverPatience = patience{first: 50 * time.Millisecond, longest: 2 * time.Second, attempts: 10}
 
 // deletePatience is for the calls of a delete, which has nothing better to do
 // until its deadline.
