@@ -29,7 +29,7 @@ type fakeAPI struct {
 	nodes   map[string]map[string]any
 	watches map[chan string]bool
 	log     []event // what a watch from an older version is told first
-	expired bool // watches from old versions get 410
+	expired bool    // watches from old versions get 410
 	patches int
 	failing int // so many requests fail first
 }
@@ -104,9 +104,17 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Unlock()
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
-		for e := range events {
-			_, _ = w.Write([]byte(e + "\n"))
-			w.(http.Flusher).Flush()
+		for {
+			select {
+			case e, open := <-events:
+				if !open {
+					return
+				}
+				_, _ = w.Write([]byte(e + "\n"))
+				w.(http.Flusher).Flush()
+			case <-r.Context().Done():
+				return
+			}
 		}
 	default:
 		defer f.mu.Unlock()
