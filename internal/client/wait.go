@@ -86,7 +86,8 @@ func (c *Client) follow(ctx context.Context, uuid, event string, seen func(Progr
 		events, eventErr := c.Events(ctx, uuid)
 		for _, e := range events { // newest first
 			if e.Type == event {
-				if p := (Progress{Contents: e.Contents}); p != last && p.Contents != "" {
+				// How it failed is the cluster's status_reason; it is no progress.
+				if p := (Progress{Contents: e.Contents}); p != last && p.Contents != "" && e.State != "FAIL" {
 					last = p
 					seen(p)
 				}

@@ -61,8 +61,12 @@ func TestWaitFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed *client.FailedError
-	if _, err := c.WaitCreated(ctx, uuid, watch(new([]string))); !errors.As(err, &failed) || failed.Reason != s.FailCreate {
+	var seen []string
+	if _, err := c.WaitCreated(ctx, uuid, watch(&seen)); !errors.As(err, &failed) || failed.Reason != s.FailCreate {
 		t.Errorf("got %v, want a failure with the reason", err)
+	}
+	if slices.Contains(seen, s.FailCreate) {
+		t.Errorf("the reason is shown as progress: %q", seen)
 	}
 	if _, err := c.WaitCreated(ctx, "gone", watch(new([]string))); !errors.As(err, &failed) {
 		t.Errorf("a cluster that is gone: %v, want a failure", err)

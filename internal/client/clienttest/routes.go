@@ -149,6 +149,9 @@ func (s *Server) createCluster(w http.ResponseWriter, r *http.Request) {
 // listEvents carries the operation under way on by one step.
 func (s *Server) listEvents(w http.ResponseWriter, _ *http.Request, c *cluster) {
 	events := []string{c.event("CLUSTER_CREATE", "SUCCESS", "")}
+	if c.reason != "" {
+		events[0] = c.event("CLUSTER_CREATE", "FAIL", c.reason)
+	}
 	switch c.status {
 	case "CREATE_IN_PROGRESS":
 		events[0] = c.event("CLUSTER_CREATE", "IN_PROGRESS", CreateSteps[c.step])
