@@ -22,7 +22,7 @@ type borrowed struct {
 // remembered with it.
 const hostForward = "ipv4/ip_forward"
 
-func (s site) borrowedPath() string { return filepath.Join(s.run, "host-settings.json") }
+func (s site) borrowedPath() string { return filepath.Join(s.run, "network-settings.json") }
 
 func (s site) readBorrowed() (borrowed, error) {
 	b := borrowed{Old: map[string]string{}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -52,7 +53,15 @@ func (m *Manager) warnOfDrop(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for other firewalls: %w", err)
 	}
-	for _, c := range droppingChains(out) {
+	chains := droppingChains(out)
+	m.host.Lock()
+	known := m.dropping
+	m.dropping = chains
+	m.host.Unlock()
+	for _, c := range chains {
+		if slices.Contains(known, c) {
+			continue
+		}
 		m.log.Warn("the host's firewall drops packets that it has no rule for: machines may not reach the service or the internet until it accepts those of our interfaces",
 			"chain", c, "interfaces", m.names.linkPrefix()+"*")
 	}

@@ -108,6 +108,19 @@ func TestPublicEndpointFromOutside(t *testing.T) {
 	must(t, ensureRoute(w.handle(w.internet), netlink.Route{Dst: ipNet(w.manager.ledger.view().Block), Gw: net.ParseIP(hostOutside)}))
 	w.reaches(w.internet, e.Address.String(), "member")
 	w.refused(w.internet, p.Address.String())
+
+	// Even where somebody routes it on the host, the router keeps it inside.
+	r := w.manager.ledger.view()
+	host := w.handle(w.site.host)
+	link, err := host.LinkByName(w.manager.names.link(r.VPCs[private.NetworkID].Index))
+	must(t, err)
+	for _, a := range []netip.AddrPort{p.Address, netip.MustParseAddrPort(hidden.at(6443))} {
+		must(t, ensureRoute(host, netlink.Route{
+			Dst: host32(a.Addr()), Gw: r.VPCs[private.NetworkID].Router.AsSlice(), LinkIndex: link.Attrs().Index,
+			Flags: int(netlink.FLAG_ONLINK), Src: w.manager.ServiceAddress().AsSlice(),
+		}))
+		w.refused(w.site.host, a.String())
+	}
 }
 
 func TestNameserverOnLoopback(t *testing.T) {
@@ -117,7 +130,7 @@ func TestNameserverOnLoopback(t *testing.T) {
 	w.serveDNS(w.site.host, "127.0.0.1:53")
 	w.serve(w.site.host, "127.0.0.1:9511", "api")
 	must(t, writeDurably(w.resolv, []byte("nameserver 127.0.0.1\n")))
-	must(t, w.manager.RefreshNameservers(t.Context()))
+	must(t, w.manager.Refresh(t.Context()))
 	must(t, w.resolves(n.path))
 	later := w.node(testSubnet("10.0.0.0/24", true), false)
 	must(t, w.resolves(later.path))
@@ -140,7 +153,7 @@ func TestNameserverOnLoopback(t *testing.T) {
 	w.refused(router, "127.0.0.1:9511")
 
 	must(t, writeDurably(w.resolv, nil))
-	must(t, w.manager.RefreshNameservers(t.Context()))
+	must(t, w.manager.Refresh(t.Context()))
 	if err := w.resolves(n.path); err == nil || len(w.manager.Nameservers()) != 0 {
 		t.Errorf("a host without nameserver: machines have %v, %v", w.manager.Nameservers(), err)
 	}

@@ -2,7 +2,9 @@ package network
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 
@@ -47,10 +49,7 @@ func (m *Manager) openHost(ctx context.Context) error {
 	if err := m.site.borrowHost(m.names.inst); err != nil {
 		return err
 	}
-	if err := m.RefreshNameservers(ctx); err != nil {
-		return err
-	}
-	return m.passFirewalls(ctx)
+	return m.Refresh(ctx)
 }
 
 // ensureService makes the interface with the service's address, and the
@@ -71,27 +70,29 @@ func ensureService(h *handle, n names, service netip.Addr, block netip.Prefix) e
 	})
 }
 
-// RefreshNameservers reads the host's resolv.conf again and sends the
-// machines' DNS there. Call it when the host may have moved to another network.
-func (m *Manager) RefreshNameservers(ctx context.Context) error {
+// Refresh follows what changes on a running host: its nameservers, when it
+// moves to another network, and firewalls that start later than the service.
+// Call it now and then; it is cheap when nothing changed.
+func (m *Manager) Refresh(ctx context.Context) error {
 	server, err := hostNameserver(m.cfg.ResolvConf, upstreamResolvConf)
 	if err != nil {
 		return err
 	}
 	m.host.Lock()
-	if !server.IsValid() {
-		m.log.Warn("the host has no IPv4 nameserver: machines will have no DNS", "file", m.cfg.ResolvConf)
-	}
+	changed := m.hostLoaded == "" || server != m.nameserver
 	m.nameserver = server
 	m.host.Unlock()
-	if server.IsLoopback() {
+	if changed && !server.IsValid() {
+		m.log.Warn("the host has no IPv4 nameserver: machines have no DNS until it has one", "file", m.cfg.ResolvConf)
+	}
+	if changed && server.IsLoopback() {
 		for _, v := range m.ledger.view().VPCs {
-			if err := m.openLoopback(m.names.link(v.Index)); err != nil {
-				m.log.Debug("a router's link is not there yet", "link", m.names.link(v.Index), "error", err)
+			if err := m.openLoopback(m.names.link(v.Index)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err // a link that is not there yet gets it when it is made
 			}
 		}
 	}
-	return m.loadHostRules(ctx)
+	return errors.Join(m.loadHostRules(ctx), m.passFirewalls(ctx))
 }
 
 // openLoopback lets packets of a router's link reach the host's loopback

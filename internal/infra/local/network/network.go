@@ -64,6 +64,7 @@ type Manager struct {
 	host       sync.Mutex // the host's table, and what follows
 	hostLoaded string     // rules that are in force
 	nameserver netip.Addr
+	dropping   []string // firewall chains that were warned of
 
 	mu   sync.Mutex
 	made map[string]madeRouter // by VPC

@@ -4,36 +4,63 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Restore makes what the records say and the host lacks, after a reboot or a
 // crash, and removes what a crash left half deleted. It goes on after a
 // failure and reports all of them together. What is right is left alone.
 func (m *Manager) Restore(ctx context.Context) error {
-	var errs []error
 	r := m.ledger.view()
-	for _, vpc := range slices.Sorted(maps.Keys(r.VPCs)) {
-		if err := m.restoreVPC(ctx, vpc); err != nil {
-			errs = append(errs, fmt.Errorf("restore the network of VPC %s: %w", vpc, err))
-		}
-	}
 	machines := map[string]bool{}
 	for _, p := range r.Ports {
 		if p.Machine != "" {
 			machines[p.Machine] = true
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(machines)) {
-		if err := m.restoreMachine(ctx, id); err != nil {
-			errs = append(errs, fmt.Errorf("restore the network of machine %s: %w", id, err))
-		}
+	return errors.Join(
+		atOnce(maps.Keys(r.VPCs), func(vpc string) error {
+			if err := m.restoreVPC(ctx, vpc); err != nil {
+				return fmt.Errorf("restore the network of VPC %s: %w", vpc, err)
+			}
+			return nil
+		}),
+		atOnce(maps.Keys(machines), func(id string) error {
+			if err := m.restoreMachine(ctx, id); err != nil {
+				return fmt.Errorf("restore the network of machine %s: %w", id, err)
+			}
+			return nil
+		}),
+		m.removeStrays(),
+		m.loadHostRules(ctx),
+	)
+}
+
+// atOnce does all, some of them at a time: most of the work is to wait for
+// the kernel. It gives all errors.
+func atOnce(keys iter.Seq[string], do func(string) error) error {
+	var mu sync.Mutex
+	var errs []error
+	var group errgroup.Group
+	group.SetLimit(8)
+	for key := range keys {
+		group.Go(func() error {
+			if err := do(key); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+			return nil
+		})
 	}
-	errs = append(errs, m.removeStrays(), m.loadHostRules(ctx))
+	group.Wait() // its functions give no error
 	return errors.Join(errs...)
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 
 // world is a host of its own for a test: a namespace with a way out to an
 // "internet", another namespace. Nothing of the real host is touched but
-// /run/netns, and every name there carries a test installation's id (7e5…).
+// /run/netns, and every name there carries a test installation's id (7e…).
 type world struct {
 	t        *testing.T
 	inst     string
@@ -49,10 +50,25 @@ func needRoot(t *testing.T) {
 	}
 }
 
+var (
+	testIDs     sync.Mutex
+	testIDsUsed = map[string]bool{}
+)
+
+// testInstallation gives an id of its own to everybody who asks.
 func testInstallation() string {
-	b := make([]byte, 2)
-	rand.Read(b)
-	return "7e5" + hex.EncodeToString(b)[:3]
+	testIDs.Lock()
+	defer testIDs.Unlock()
+	for {
+		b := make([]byte, 2)
+		rand.Read(b)
+		id := "7e" + hex.EncodeToString(b)
+		taken, _ := filepath.Glob(filepath.Join(namespacesDir, namespacePrefix+id+"-*"))
+		if !testIDsUsed[id] && len(taken) == 0 {
+			testIDsUsed[id] = true
+			return id
+		}
+	}
 }
 
 func newWorld(t *testing.T) *world {
