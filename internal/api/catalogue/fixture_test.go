@@ -164,6 +164,9 @@ func (f *fixture) addCluster() {
 	}))
 }
 
+// noToken is for requests without one.
+var noToken infra.Token
+
 type answer struct {
 	status int
 	header http.Header
