@@ -52,8 +52,8 @@ func (o *operation) awaitControlPlane(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		trouble, moving := o.look(members)
-		if err := stall.check(trouble, moving, err); err != nil {
+		trouble, ahead := o.look(members)
+		if err := stall.check(trouble, ahead, err); err != nil {
 			return err
 		}
 		o.progress.say(step, joinNonEmpty("waiting for the API server", trouble))
@@ -118,7 +118,6 @@ func (o *operation) awaitNodes(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		before := ready
 		if states, err := client.Nodes(ctx); err == nil {
 			ready = 0
 			for _, s := range states {
@@ -127,53 +126,59 @@ func (o *operation) awaitNodes(ctx context.Context) error {
 				}
 			}
 		}
-		trouble, moving := o.look(workers)
-		if err := stall.check(trouble, moving+fmt.Sprint(before), err); err != nil {
+		trouble, ahead := o.look(workers)
+		if err := stall.check(trouble, ahead+ready, err); err != nil {
 			return err
 		}
 		o.progress.say(step, joinNonEmpty(fmt.Sprintf("%d of %d Ready", ready, len(names)), trouble))
 	}
 }
 
-// look tells what the agents of some machines complain of, and a text that
-// changes while they get ahead.
-func (o *operation) look(nodes []hanok.Node) (trouble, moving string) {
-	var troubles, moves []string
+// look tells what the agents of some machines complain of, and a number that
+// grows as the machines get ahead.
+func (o *operation) look(nodes []hanok.Node) (trouble string, ahead int) {
+	var troubles []string
 	for _, n := range nodes {
 		r, _, ok := o.e.cfg.Fleet.Report(n.Key)
 		if !ok {
 			troubles = append(troubles, n.Name+" has not reported yet")
 			continue
 		}
-		moves = append(moves, fmt.Sprint(n.Key, r.StateVersion, r.Applied, len(r.Images)))
+		ahead += 1 + len(r.Images)
+		if r.Applied {
+			ahead++
+		}
 		if r.Error != "" {
 			troubles = append(troubles, n.Name+": "+r.Error)
 		}
 		for _, p := range r.Processes {
-			moves = append(moves, string(p.State))
-			if p.Restarts > 0 && p.State != machine.ProcessReady {
+			if p.State == machine.ProcessReady {
+				ahead++
+			} else if p.Restarts > 0 {
 				troubles = append(troubles, fmt.Sprintf("%s: %s ended %d times, last with %s", n.Name, p.Name, p.Restarts, p.LastExit))
 			}
 		}
 	}
-	return strings.Join(troubles, "; "), strings.Join(moves, " ")
+	return strings.Join(troubles, "; "), ahead
 }
 
-// stall ends a wait in which nothing moves any more.
+// stall ends a wait in which nothing gets ahead any more. A process that
+// starts and ends over and over is no progress.
 type stall struct {
 	e     *Engine
 	since time.Time
-	last  string
+	best  int
 }
 
 func (e *Engine) newStall() *stall { return &stall{e: e, since: e.now()} }
 
-// check gives an error when for the whole StallTimeout nothing has moved; it
-// says what is wrong by what the machines report, or else by err.
-func (s *stall) check(trouble, moving string, err error) error {
+// check gives an error when for the whole StallTimeout nothing has got
+// further than it ever was; it says what is wrong by what the machines
+// report, or else by err.
+func (s *stall) check(trouble string, ahead int, err error) error {
 	now := s.e.now()
-	if moving != s.last {
-		s.last, s.since = moving, now
+	if ahead > s.best {
+		s.best, s.since = ahead, now
 	}
 	waited := now.Sub(s.since)
 	if waited < s.e.cfg.Settings.StallTimeout {

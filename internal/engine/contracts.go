@@ -14,6 +14,8 @@ import (
 type Bundles interface {
 	// Verify checks every file; a second look at unchanged files is cheap.
 	Verify(ctx context.Context, version string) (*bundle.Bundle, error)
+	// Versions lists what is there.
+	Versions() ([]string, error)
 }
 
 // Fleet is the service's side of the agents (internal/fleet).

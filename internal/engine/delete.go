@@ -75,6 +75,9 @@ var deleteSteps = []step{
 	{name: "finish", title: "finishing", after: []string{"network"}, run: (*operation).finishDelete},
 }
 
+// haltPatience bounds the wait for a superseded operation.
+const haltPatience = 30 * time.Second
+
 // awaitHalted waits until no superseded operation of this engine acts any
 // more, so that none makes what was just deleted.
 func (o *operation) awaitHalted(ctx context.Context) error {
@@ -96,11 +99,15 @@ func (o *operation) awaitHalted(ctx context.Context) error {
 		if r == nil {
 			continue
 		}
-		r.cancel(errSuperseded) // also when a restart lost the first call
+		r.cancel(errSuperseded) // DeleteCluster did; a repetition does no harm
 		select {
 		case <-r.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-time.After(haltPatience):
+			// It hangs in a call that does not listen. What it may still make
+			// has its key in the records, and machines are looked for twice.
+			o.log.Warn("a superseded operation does not stop; deleting all the same", "superseded", event.UUID)
 		}
 	}
 	return nil

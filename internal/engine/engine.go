@@ -131,8 +131,23 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.removeUnusedBlobs(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { e.watchHealth(ctx) })
+	wg.Go(func() { e.checkBundles(ctx) })
 	err := e.cfg.Store.Work(ctx, e.cfg.Settings.Workers, e.handle)
 	wg.Wait()
 	e.closeClients()
 	return err
+}
+
+// checkBundles looks at every bundle once, so that the first create after a
+// start does not have to wait for it. Creates look again, and report.
+func (e *Engine) checkBundles(ctx context.Context) {
+	versions, err := e.cfg.Bundles.Versions()
+	if err != nil {
+		e.log.Warn("cannot list the bundles", "error", err)
+	}
+	for _, version := range versions {
+		if _, err := e.cfg.Bundles.Verify(ctx, version); err != nil && ctx.Err() == nil {
+			e.log.Error("a bundle cannot be used", "version", version, "error", err)
+		}
+	}
 }

@@ -40,7 +40,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "hanok_operations_resumed_total", Help: "Operations taken over from a service that ended.",
 		}),
 		health: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "hanok_clusters", Help: "Clusters by health at the last look.",
+			Name: "hanok_clusters_by_health", Help: "Clusters by health at the last look.",
 		}, []string{"health"}),
 	}
 	if reg != nil {

@@ -100,6 +100,8 @@ func (w *world) Verify(_ context.Context, version string) (*bundle.Bundle, error
 	return &bundle.Bundle{Version: version, Digest: "d1"}, nil
 }
 
+func (w *world) Versions() ([]string, error) { return []string{"v1.30.3"}, nil }
+
 // The agents: they report once their machine runs.
 
 func (w *world) Prepare(tx store.Tx, nodeKey, clusterUUID string) (string, error) {
