@@ -180,6 +180,14 @@ func TestFailureEndsWithReason(t *testing.T) {
 			if got := w.events(t, c.UUID); len(got) != 1 || !strings.HasPrefix(got[0], "CLUSTER_CREATE FAIL ") || !strings.Contains(got[0], tt.want) {
 				t.Errorf("events %q", got)
 			}
+			eventually(t, "no machine of the failed cluster runs", func() (bool, string) {
+				for _, m := range w.cloud.Inventory().Machines {
+					if m.Status != infra.MachineShutoff {
+						return false, string(m.Status)
+					}
+				}
+				return true, ""
+			})
 			var groups []hanok.NodeGroup
 			if err := w.store.View(t.Context(), func(tx store.Tx) (err error) { groups, err = tx.NodeGroups(c.UUID); return err }); err != nil {
 				t.Fatal(err)

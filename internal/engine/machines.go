@@ -138,7 +138,46 @@ func (o *operation) awaitActive(ctx context.Context, n hanok.Node) error {
 	}
 }
 
-// recordNode changes a node's record where the change is not there yet.
+// stopTimeout bounds the stop of a failed cluster's machines.
+const stopTimeout = time.Minute
+
+// stopMachines stops the machines of a cluster whose creation failed: half a
+// cluster is of no use and would burn CPU and memory until it is deleted. The
+// volumes stay, with their logs. It does what it can; a delete ends it.
+func (e *Engine) stopMachines(ctx context.Context, clusterUUID string) {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	var nodes []hanok.Node
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		nodes, err = tx.Nodes(clusterUUID)
+		return err
+	})
+	var g errgroup.Group
+	for _, n := range nodes {
+		g.Go(func() error {
+			m, err := e.cfg.Driver.MachineByKey(ctx, n.Key)
+			if err == nil && (m.Status == infra.MachineActive || m.Status == infra.MachineBuild) {
+				err = e.cfg.Driver.StopMachine(ctx, m.ID)
+			}
+			if err := unlessNotFound(err); err != nil {
+				return err
+			}
+			return e.cfg.Store.Update(ctx, func(tx store.Tx) error {
+				now, err := tx.NodeByKey(n.Key)
+				if err != nil || now.UUID == "" {
+					return unlessNotFound(err)
+				}
+				now.Status, now.UpdatedAt = hanok.NodeShutoff, e.now()
+				return tx.PutNode(now)
+			})
+		})
+	}
+	if err = errors.Join(err, g.Wait()); err != nil && !errors.Is(context.Cause(ctx), errSuperseded) {
+		e.log.Warn("not every machine of a failed cluster could be stopped", "cluster", clusterUUID, "error", err)
+	}
+}
+
+// recordNode changes a node's record.
 func (o *operation) recordNode(ctx context.Context, key string, change func(*hanok.Node)) error {
 	return o.update(ctx, func(tx store.Tx, _ *hanok.Event) error {
 		n, err := tx.NodeByKey(key)

@@ -131,6 +131,9 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 		return storeRetry
 	default:
 		o.ended(hanok.EventFail, reason)
+		if o.event.Type == hanok.ClusterCreate {
+			o.e.stopMachines(ctx, o.event.ClusterUUID)
+		}
 	}
 	return 0
 }
