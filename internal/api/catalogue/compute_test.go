@@ -85,7 +85,7 @@ func TestServers(t *testing.T) {
 		"flavor/id": f.flavor.ID, "image/id": f.image.ID, "key_name": "mykey", "created": "2026-03-01T09:00:00Z",
 		"addresses/Default Network/0/addr": "192.168.0.5", "addresses/Default Network/0/version": 4.0,
 		"OS-EXT-AZ:availability_zone": "kr-pub-a", "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:power_state": 1.0,
-		"metadata/cluster_uuid": clusterUUID, "metadata/nodegroup_uuid": groupUUID, "metadata/nodegroup_name": "default-worker",
+		"OS-SRV-USG:launched_at": "2026-03-01T09:00:00.000000", "metadata/cluster_uuid": clusterUUID, "metadata/nodegroup_uuid": groupUUID, "metadata/nodegroup_name": "default-worker",
 		"links/0/href": f.server.URL + "/compute/v2.1/" + f.token.ProjectID + "/servers/" + firstNode,
 	} {
 		if got := a.at("servers/0/" + field); got != want {

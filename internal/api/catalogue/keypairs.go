@@ -85,7 +85,7 @@ func (a *api) showKeypair(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o := keypairObject(k)
-	o["created_at"], o["updated_at"], o["deleted"], o["deleted_at"] = k.CreatedAt.UTC().Format("2006-01-02T15:04:05.000000"), nil, false, nil
+	o["created_at"], o["updated_at"], o["deleted"], o["deleted_at"] = k.CreatedAt.UTC().Format(novaMicros), nil, false, nil
 	respond.JSON(w, http.StatusOK, object{"keypair": o})
 	return nil
 }
@@ -99,6 +99,9 @@ func (a *api) deleteKeypair(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
+
+// novaMicros is how Nova writes times outside of a resource's core.
+const novaMicros = "2006-01-02T15:04:05.000000"
 
 func keypairObject(k infra.Keypair) object {
 	return object{

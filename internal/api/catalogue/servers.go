@@ -190,17 +190,19 @@ func serverObject(r *http.Request, s server, networks map[string]string) object 
 		"created": stamp(n.CreatedAt), "updated": stamp(n.UpdatedAt), "hostId": "", "config_drive": "", "progress": 0,
 		"OS-EXT-AZ:availability_zone": zone, "OS-EXT-STS:power_state": powerStates[n.Status],
 		"OS-EXT-STS:task_state": task, "OS-EXT-STS:vm_state": vmStates[n.Status], "OS-DCF:diskConfig": "MANUAL",
-		"OS-SRV-USG:launched_at": stampOrNil(n), "OS-SRV-USG:terminated_at": nil,
+		"OS-SRV-USG:launched_at": launchedAt(n), "OS-SRV-USG:terminated_at": nil,
 		"os-extended-volumes:volumes_attached": []object{}, "security_groups": []object{},
 		"links": computeLinks(r, "/servers/"+n.UUID),
 	}
 }
 
-func stampOrNil(n hanok.Node) any {
+// launchedAt is in the form of Nova's extension, which has no zone; clients
+// cannot read another.
+func launchedAt(n hanok.Node) any {
 	if n.Status == hanok.NodeBuild || n.CreatedAt.IsZero() {
 		return nil
 	}
-	return stamp(n.CreatedAt)
+	return n.CreatedAt.UTC().Format(novaMicros)
 }
 
 // serverMetadata tells which cluster and group a node belongs to.
