@@ -42,6 +42,8 @@ type Options struct {
 	// arguments; "" is machine.AgentBinary.
 	Binary string
 	Log    *slog.Logger
+
+	taken func(machine.State) // for tests: called with each state that is taken up
 }
 
 // Memory: tens of machines share one host, and an agent has little to do. A
@@ -97,6 +99,7 @@ func Run(ctx context.Context, opt Options) error {
 	a.boot = openBoot(a.path(runDir))
 	a.status = newStatus(a.boot, opt.Version)
 	a.status.markAt("agent_start", started)
+	a.status.mark("prepared")
 	a.log.Info("agent starts", "machine", a.config.MachineKey, "boot", a.boot.ID, "taken_over", len(a.boot.Processes))
 	var err error
 	if a.service, err = newService(a.config); err != nil {
@@ -125,7 +128,7 @@ func (a *agent) work(ctx context.Context) error {
 		a.log.Error("the last state cannot be read; waiting for the service", "err", err)
 	}
 	for _, loop := range []func(context.Context){a.reconcile, a.converse, a.rotateLogs} {
-		wg.Go(func() { loop(loops) })
+		wg.Go(func() { a.guard(func() { loop(loops) }) })
 	}
 	for {
 		select {
@@ -147,8 +150,8 @@ func (a *agent) converse(ctx context.Context) {
 		return
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { a.poll(ctx) })
-	wg.Go(func() { a.report(ctx) })
+	wg.Go(func() { a.guard(func() { a.poll(ctx) }) })
+	wg.Go(func() { a.guard(func() { a.report(ctx) }) })
 	wg.Wait()
 }
 

@@ -67,6 +67,14 @@ func (a *agent) download(ctx context.Context, digest, part string) error {
 	return err
 }
 
+// dropBlobs removes what was fetched: containerd holds all that is wanted, and
+// a transfer that is left unfinished is of an earlier state.
+func (a *agent) dropBlobs() {
+	if err := os.RemoveAll(a.path(blobDir)); err != nil {
+		a.log.Warn("fetched blobs could not be removed", "err", err)
+	}
+}
+
 // digestOf gives the sha256 of a file in hex, "" when it cannot be read.
 func digestOf(path string) string {
 	f, err := os.Open(path)

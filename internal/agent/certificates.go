@@ -9,14 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/hanok/hanok/internal/machine"
 )
-
-// certifyAtOnce is how many certificates are asked for side by side.
-const certifyAtOnce = 4
 
 // certify makes sure of every certificate of the state: issued for this
 // description, with its key, and less than two thirds through its life. One
@@ -45,39 +41,30 @@ func (a *agent) certify(ctx context.Context, certs []machine.Certificate) (time.
 	if len(wanted) == 0 {
 		return next, nil
 	}
-	var (
-		mu       sync.Mutex
-		failures []error
-		wg       sync.WaitGroup
-		slots    = make(chan struct{}, certifyAtOnce)
-	)
-	for _, c := range wanted {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			renew, err := a.request(ctx, c)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				issued[c.Name] = description(c)
-				if renew.Before(next) {
-					next = renew
-				}
-				return
+	given, err := a.request(ctx, wanted)
+	if err != nil {
+		for _, c := range wanted {
+			if _, herr := a.held(c); herr != nil || issued[c.Name] != description(c) {
+				return time.Time{}, err
 			}
-			if _, herr := a.held(c); herr == nil && issued[c.Name] == description(c) {
-				a.log.Warn("a certificate could not be renewed yet", "certificate", c.Name, "err", err)
-				next = time.Now().Add(time.Minute)
-				return
-			}
-			failures = append(failures, fmt.Errorf("certificate %s: %w", c.Name, err))
-		})
+		}
+		a.log.Warn("certificates grow old and could not be renewed yet", "err", err)
+		return time.Now().Add(time.Minute), nil
 	}
-	wg.Wait()
-	if err := writeJSON(a.path(issuedFile), issued, 0o600); err != nil {
-		failures = append(failures, err)
+	for i, c := range wanted {
+		// A crash between the two leaves a pair that does not fit, which held finds.
+		if err := writeFile(a.path(c.KeyPath), given[i].keyPEM, 0o600); err != nil {
+			return time.Time{}, fmt.Errorf("certificate %s: %w", c.Name, err)
+		}
+		if err := writeFile(a.path(c.CertPath), given[i].certPEM, 0o644); err != nil {
+			return time.Time{}, fmt.Errorf("certificate %s: %w", c.Name, err)
+		}
+		issued[c.Name] = description(c)
+		if given[i].renew.Before(next) {
+			next = given[i].renew
+		}
 	}
-	return next, errors.Join(failures...)
+	return next, writeJSON(a.path(issuedFile), issued, 0o600)
 }
 
 // held checks the certificate on disk and gives the time of its renewal.
@@ -100,32 +87,41 @@ func (a *agent) held(c machine.Certificate) (time.Time, error) {
 	return renewAt(pair.Leaf), nil
 }
 
-// request makes a new key, has it certified and puts both in place.
-func (a *agent) request(ctx context.Context, c machine.Certificate) (renew time.Time, err error) {
-	key, keyPEM, err := newKey()
-	if err != nil {
-		return time.Time{}, err
-	}
-	csr, err := newRequest(key)
-	if err != nil {
-		return time.Time{}, err
+// pair is a certificate with its key.
+type pair struct {
+	keyPEM, certPEM []byte
+	renew           time.Time
+}
+
+// request makes a new key for each certificate and has all certified at once.
+func (a *agent) request(ctx context.Context, certs []machine.Certificate) ([]pair, error) {
+	pairs := make([]pair, len(certs))
+	var req machine.CertificateRequest
+	for i, c := range certs {
+		key, keyPEM, err := newKey()
+		if err != nil {
+			return nil, err
+		}
+		csr, err := newRequest(key)
+		if err != nil {
+			return nil, err
+		}
+		pairs[i].keyPEM = keyPEM
+		req.CSRs = append(req.CSRs, machine.NamedCSR{Name: c.Name, CSR: csr})
 	}
 	var resp machine.CertificateResponse
-	if err := a.service.post(ctx, machine.PathCertificate, machine.CertificateRequest{Name: c.Name, CSR: csr}, &resp); err != nil {
-		return time.Time{}, err
+	if err := a.service.post(ctx, machine.PathCertificate, req, &resp); err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	pair, err := tls.X509KeyPair(resp.Certificate, keyPEM)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("from the service: %w", err)
+	for i, c := range certs {
+		pairs[i].certPEM = resp.Certificates[c.Name]
+		cert, err := tls.X509KeyPair(pairs[i].certPEM, pairs[i].keyPEM)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s from the service: %w", c.Name, err)
+		}
+		pairs[i].renew = renewAt(cert.Leaf)
 	}
-	// A crash between the two leaves a pair that does not fit, which held finds.
-	if err := writeFile(a.path(c.KeyPath), keyPEM, 0o600); err != nil {
-		return time.Time{}, err
-	}
-	if err := writeFile(a.path(c.CertPath), resp.Certificate, 0o644); err != nil {
-		return time.Time{}, err
-	}
-	return renewAt(pair.Leaf), nil
+	return pairs, nil
 }
 
 // description is a short form of what a certificate is to say.

@@ -44,6 +44,7 @@ func (a *agent) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.status.mark("key")
 	cert, err := a.storedCertificate(keyPEM)
 	if err == nil && !aged(cert.Leaf, time.Now()) {
 		a.service.use(cert)

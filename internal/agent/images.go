@@ -38,6 +38,7 @@ func (a *agent) loadImages(ctx context.Context, s machine.State) {
 			continue
 		}
 		pause.reset()
+		a.dropBlobs()
 		a.status.clear("images")
 		a.status.apply(refsOf(s.Images))
 		if len(s.Images) == 0 || !sleep(ctx, imagesEvery) {

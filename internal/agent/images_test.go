@@ -66,7 +66,7 @@ func TestMissingImagesAreImported(t *testing.T) {
 	if n := strings.Count(m.read("/usr/bin/calls"), "import"); n != 2 {
 		t.Errorf("%d imports, want 2:\n%s", n, m.read("/usr/bin/calls"))
 	}
-	if left, err := os.ReadDir(m.path(blobDir)); err != nil || len(left) != 0 {
+	if left, err := os.ReadDir(m.path(blobDir)); err == nil || len(left) != 0 {
 		t.Errorf("the blob is still on the machine's disk: %v, %v", left, err)
 	}
 }

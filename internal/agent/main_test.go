@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hanok/hanok/internal/machine"
 )
 
 // The test binary is also the agent: as a process of its own it can be
@@ -47,6 +49,11 @@ func runAgent() int {
 		Version:     string(version),
 		Binary:      filepath.Join(root, "agent"),
 		Log:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		taken: func(s machine.State) {
+			if s.Hostname == "panic" && string(version) == "one" {
+				panic("as the test wants it")
+			}
+		},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

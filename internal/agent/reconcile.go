@@ -40,6 +40,9 @@ func (a *agent) reconcile(ctx context.Context) {
 			current, have = next, true
 			images.stop() // it would speak for the state before
 			a.status.takeUp(current.Version)
+			if a.opt.taken != nil {
+				a.opt.taken(current)
+			}
 		case <-again.C:
 			if !have {
 				continue
@@ -58,10 +61,10 @@ func (a *agent) reconcile(ctx context.Context) {
 			a.status.clear("apply")
 			pause = minApplyPause
 			again.Reset(max(time.Until(renew), time.Minute))
-			images.start(ctx, func(ctx context.Context) { a.loadImages(ctx, current) })
+			images.start(ctx, func(ctx context.Context) { a.guard(func() { a.loadImages(ctx, current) }) })
 			routes.stop()
 			if p := current.PodRoutes; p != nil {
-				routes.start(ctx, func(ctx context.Context) { a.keepPodRoutes(ctx, *p) })
+				routes.start(ctx, func(ctx context.Context) { a.guard(func() { a.keepPodRoutes(ctx, *p) }) })
 			}
 		}
 	}
@@ -89,9 +92,11 @@ func (a *agent) apply(ctx context.Context, s machine.State) (renew time.Time, er
 	if err := a.writeFiles(s.Files); err != nil {
 		return time.Time{}, err
 	}
+	a.status.mark("files")
 	if renew, err = a.certify(ctx, s.Certificates); err != nil {
 		return time.Time{}, err
 	}
+	a.status.mark("certificates")
 	if err := a.authorizeKey(s); err != nil {
 		return time.Time{}, err
 	}

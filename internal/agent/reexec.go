@@ -2,8 +2,29 @@ package agent
 
 import (
 	"os"
+	"runtime/debug"
 	"syscall"
+	"time"
 )
+
+// panicPause keeps an agent that panics again and again from using up a CPU.
+const panicPause = time.Second
+
+// guard runs f; when it panics, the agent replaces itself. The end of process
+// 1 would be the end of every pod on the machine, and of a control plane.
+func (a *agent) guard(f func()) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		a.log.Error("the agent panicked and starts anew; processes run on", "panic", p, "stack", string(debug.Stack()))
+		time.Sleep(panicPause)
+		a.replace()
+		panic(p) // it could not: better to end than to run on half
+	}()
+	f()
+}
 
 // replace makes the agent's binary on disk the agent, in the same process:
 // the children stay its children and run on, and what they are is in the boot

@@ -190,11 +190,13 @@ func (s *testService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var req machine.CertificateRequest
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		s.mu.Lock()
-		s.issued[req.Name]++
-		life := s.life
-		s.mu.Unlock()
-		cert, _ := s.signRequest(req.CSR, pkix.Name{CommonName: req.Name}, life)
-		_ = json.NewEncoder(w).Encode(machine.CertificateResponse{Certificate: cert})
+		defer s.mu.Unlock()
+		resp := machine.CertificateResponse{Certificates: make(map[string][]byte)}
+		for _, c := range req.CSRs {
+			s.issued[c.Name]++
+			resp.Certificates[c.Name], _ = s.signRequest(c.CSR, pkix.Name{CommonName: c.Name}, s.life)
+		}
+		_ = json.NewEncoder(w).Encode(resp)
 	case strings.HasPrefix(r.URL.Path, machine.PathBlob):
 		s.mu.Lock()
 		content, ok := s.blobs[strings.TrimPrefix(r.URL.Path, machine.PathBlob)]

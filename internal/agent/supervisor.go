@@ -76,7 +76,7 @@ func (s *supervisor) set(wanted []process) {
 	for _, u := range s.units {
 		if !u.begun {
 			u.begun = true
-			go u.run()
+			go s.agent.guard(u.run)
 		}
 	}
 	s.dismiss(before)
@@ -138,7 +138,7 @@ func (s *supervisor) endOrphans() {
 		// inherited; its empty hash is no process's.
 		u := s.newUnit(process{Process: machine.Process{Name: name}}, nil)
 		u.stop()
-		go u.run()
+		go s.agent.guard(u.run)
 		s.dismiss([]*unit{u})
 	}
 }

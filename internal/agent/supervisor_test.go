@@ -189,6 +189,24 @@ func TestAgentThatFailsToReplaceItselfGoesOn(t *testing.T) {
 	}
 }
 
+func TestAgentThatPanicsStartsAnew(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	m := newTestMachine(t, s)
+	m.bootUp(t)
+	state := machine.State{Processes: []machine.Process{m.sh("p", "")}}
+	before := s.awaitReady(t, s.set(state))
+	m.write(t, "version", "two") // which does not panic
+	state.Hostname = "panic"
+	r := s.awaitReady(t, s.set(state))
+	if r.AgentVersion != "two" || r.BootID != before.BootID || !strings.Contains(m.log.String(), "as the test wants it") {
+		t.Errorf("agent %s, boot %s; want agent two in boot %s, and the panic in the log", r.AgentVersion, r.BootID, before.BootID)
+	}
+	if processNamed(r, "p").PID != processNamed(before, "p").PID {
+		t.Error("the process was restarted")
+	}
+}
+
 // A killed agent leaves processes that are not the next one's children.
 func TestProcessesOfAKilledAgentAreTakenOver(t *testing.T) {
 	t.Parallel()

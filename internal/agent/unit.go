@@ -149,11 +149,11 @@ func (u *unit) watch(c carried, ends <-chan exit) (stopped bool) {
 	var ready chan struct{} // nil when it is known to be ready already
 	if !c.Ready {
 		ready = make(chan struct{})
-		go func() {
+		go u.s.agent.guard(func() {
 			if u.process.Ready == nil || u.s.agent.probe(probing, *u.process.Ready) == nil {
 				close(ready)
 			}
-		}()
+		})
 	}
 	for {
 		select {

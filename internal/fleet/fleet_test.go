@@ -379,8 +379,8 @@ func TestCertificateOfTheState(t *testing.T) {
 		},
 	})
 	ask := func(name string) (string, error) {
-		resp, err := f.Certificate(t.Context(), testNode, machine.CertificateRequest{Name: name, CSR: request(t, newKey(t))})
-		return string(resp.Certificate), err
+		resp, err := f.Certificates(t.Context(), testNode, machine.CertificateRequest{CSRs: []machine.NamedCSR{{Name: name, CSR: request(t, newKey(t))}}})
+		return string(resp.Certificates[name]), err
 	}
 	if got, err := ask("kubelet"); err != nil || got != "node-1 system:node:kubelet" {
 		t.Errorf("%q, %v", got, err)
@@ -396,10 +396,11 @@ func TestCertificateOfTheState(t *testing.T) {
 	if _, err := ask("admin"); err != nil {
 		t.Error(err)
 	}
-	if _, err := f.Certificate(t.Context(), testNode, machine.CertificateRequest{Name: "admin", CSR: []byte("x")}); hanok.KindOf(err) != hanok.KindInvalid || err == nil {
-		t.Errorf("no CSR: %v", err)
+	bad := []machine.NamedCSR{{Name: "admin", CSR: request(t, newKey(t))}, {Name: "admin", CSR: []byte("x")}}
+	if resp, err := f.Certificates(t.Context(), testNode, machine.CertificateRequest{CSRs: bad}); err == nil || hanok.KindOf(err) != hanok.KindInvalid || len(resp.Certificates) != 0 {
+		t.Errorf("one of two is no CSR: %v, %v", resp, err)
 	}
-	if signed.Load() != 2 {
-		t.Errorf("%d signatures, want 2", signed.Load())
+	if signed.Load() != 3 {
+		t.Errorf("%d signatures, want 3", signed.Load())
 	}
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -79,13 +80,24 @@ func (f *Fleet) render(ctx context.Context, nodeKey string) (machine.State, erro
 	return s, nil
 }
 
-// Certificate signs one of the certificates that the machine's current state
-// lists; any other name is KindForbidden.
-func (f *Fleet) Certificate(ctx context.Context, nodeKey string, req machine.CertificateRequest) (machine.CertificateResponse, error) {
-	var none machine.CertificateResponse
-	csr, err := parseRequest(req.CSR)
+// Certificates signs certificates that the machine's current state lists; any
+// other name is KindForbidden. All are signed, or none is given out.
+func (f *Fleet) Certificates(ctx context.Context, nodeKey string, req machine.CertificateRequest) (machine.CertificateResponse, error) {
+	resp := machine.CertificateResponse{Certificates: make(map[string][]byte, len(req.CSRs))}
+	for _, r := range req.CSRs {
+		cert, err := f.certificate(ctx, nodeKey, r)
+		if err != nil {
+			return machine.CertificateResponse{}, err
+		}
+		resp.Certificates[r.Name] = cert
+	}
+	return resp, nil
+}
+
+func (f *Fleet) certificate(ctx context.Context, nodeKey string, r machine.NamedCSR) ([]byte, error) {
+	csr, err := parseRequest(r.CSR)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	f.mu.Lock()
 	listed := f.member(nodeKey).certificates
@@ -93,20 +105,20 @@ func (f *Fleet) Certificate(ctx context.Context, nodeKey string, req machine.Cer
 	if listed == nil {
 		s, err := f.render(ctx, nodeKey)
 		if err != nil {
-			return none, err
+			return nil, err
 		}
 		listed = s.Certificates
 	}
-	i := slices.IndexFunc(listed, func(c machine.Certificate) bool { return c.Name == req.Name })
+	i := slices.IndexFunc(listed, func(c machine.Certificate) bool { return c.Name == r.Name })
 	if i < 0 {
-		return none, hanok.Errorf(hanok.KindForbidden, "the state of machine %s lists no certificate %q", nodeKey, req.Name)
+		return nil, hanok.Errorf(hanok.KindForbidden, "the state of machine %s lists no certificate %q", nodeKey, r.Name)
 	}
 	cert, err := f.cfg.Sign(ctx, nodeKey, listed[i], csr)
 	if err != nil {
-		return none, err
+		return nil, fmt.Errorf("certificate %s of machine %s: %w", r.Name, nodeKey, err)
 	}
-	f.cfg.Log.Info("certificate signed", "machine", nodeKey, "certificate", req.Name)
-	return machine.CertificateResponse{Certificate: cert}, nil
+	f.cfg.Log.Info("certificate signed", "machine", nodeKey, "certificate", r.Name)
+	return cert, nil
 }
 
 // Blob opens content that the machine's state names by digest (sha256, hex).

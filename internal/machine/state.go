@@ -118,15 +118,22 @@ const (
 	CAFrontProxy = "front-proxy"
 )
 
-// CertificateRequest asks for the certificate Name of the machine's state.
+// CertificateRequest asks for certificates of the machine's state, several at
+// once: a machine that boots needs all of its.
 type CertificateRequest struct {
+	CSRs []NamedCSR `json:"csrs"`
+}
+
+// NamedCSR asks for the certificate Name of the machine's state.
+type NamedCSR struct {
 	Name string `json:"name"`
 	CSR  []byte `json:"csr"` // PEM
 }
 
-// CertificateResponse carries the signed certificate.
+// CertificateResponse carries the signed certificates, in PEM, by name: all
+// that were asked for.
 type CertificateResponse struct {
-	Certificate []byte `json:"certificate"` // PEM
+	Certificates map[string][]byte `json:"certificates"`
 }
 
 // ErrorResponse is the body of every answer that is not a success.

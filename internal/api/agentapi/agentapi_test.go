@@ -251,7 +251,7 @@ func TestAMachineSeesItselfAlone(t *testing.T) {
 			t.Errorf("%+v, want %s", got, want)
 		}
 	}
-	csr, _ := json.Marshal(machine.CertificateRequest{Name: "mine", CSR: request(t, newKey(t))})
+	csr, _ := json.Marshal(machine.CertificateRequest{CSRs: []machine.NamedCSR{{Name: "mine", CSR: request(t, newKey(t))}}})
 	if got := do(t, one, http.MethodPost, r.url+machine.PathCertificate, string(csr)); got.status != http.StatusOK {
 		t.Errorf("%+v", got)
 	}

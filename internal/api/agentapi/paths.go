@@ -72,7 +72,7 @@ func (h *handler) certificate(w http.ResponseWriter, r *http.Request, key string
 		h.fail(w, r, err)
 		return
 	}
-	resp, err := h.fleet.Certificate(r.Context(), key, req)
+	resp, err := h.fleet.Certificates(r.Context(), key, req)
 	if err != nil {
 		h.fail(w, r, err)
 		return
