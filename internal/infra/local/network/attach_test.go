@@ -3,7 +3,6 @@ package network
 import (
 	"net"
 	"testing"
-	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
@@ -100,23 +99,5 @@ func TestPortInUse(t *testing.T) {
 	}
 	if left := w.manager.ledger.view(); len(left.VPCs) != 0 {
 		t.Errorf("routers left: %v", left.VPCs)
-	}
-}
-
-func TestCreateIsFast(t *testing.T) {
-	w := newWorld(t)
-	s := testSubnet("10.0.0.0/16", true)
-	var worst time.Duration
-	for i := range 5 {
-		start := time.Now()
-		w.node(s, i == 0)
-		took := time.Since(start)
-		t.Logf("port and attach: %v", took)
-		if i > 0 {
-			worst = max(worst, took)
-		}
-	}
-	if worst > time.Second { // the aim is 50 ms; a loaded CI machine may take longer
-		t.Errorf("port and attach took %v", worst)
 	}
 }

@@ -90,12 +90,14 @@ func (m *Manager) SetEndpointMembers(ctx context.Context, id string, members []n
 		return hanok.NotFound("endpoint", id)
 	}
 	defer m.vpcs.lock(e.VPC)()
+	newcomers := false
 	r, err := m.ledger.update(func(r *records) (bool, error) {
 		e, ok := r.Endpoints[id]
 		if !ok || e.Deleted {
 			return false, hanok.NotFound("endpoint", id)
 		}
 		changed := !slices.Equal(e.Members, members)
+		newcomers = changed && !slices.ContainsFunc(e.Members, func(a netip.AddrPort) bool { return !slices.Contains(members, a) })
 		e.Members = members
 		r.Endpoints[id] = e
 		return changed, nil
@@ -103,7 +105,10 @@ func (m *Manager) SetEndpointMembers(ctx context.Context, id string, members []n
 	if err != nil {
 		return err
 	}
-	return m.applyEndpoint(ctx, r.Endpoints[id])
+	if err := m.applyEndpoint(ctx, r.Endpoints[id]); err != nil || newcomers {
+		return err // nobody left: no connection to cut
+	}
+	return m.cutConnections(r.Endpoints[id])
 }
 
 // DeleteEndpoint gives the address back and ends connections through it. A
@@ -130,6 +135,9 @@ func (m *Manager) DeleteEndpoint(ctx context.Context, id string) error {
 		return nil
 	}
 	if err := m.applyEndpoint(ctx, e); err != nil {
+		return err
+	}
+	if err := m.cutConnections(e); err != nil {
 		return err
 	}
 	return m.forget(e.VPC, func(r *records) (bool, error) {

@@ -86,6 +86,13 @@ func TestInternetGateway(t *testing.T) {
 		w.refused(n.path, hostOutside+":8080")
 		w.refused(n.path, net.JoinHostPort(hostOutside, fmt.Sprint(agentPort)))
 	}
+	// A cloud tells whoever asks there the secrets of the host.
+	metadata := "169.254.169.254"
+	w.address(w.handle(w.internet), "eth0", metadata+"/32")
+	must(t, ensureRoute(w.handle(w.site.host), netlink.Route{Dst: host32(netip.MustParseAddr(metadata)), Gw: net.ParseIP(internetAddress)}))
+	w.serve(w.internet, metadata+":80", "metadata")
+	w.reaches(w.site.host, metadata+":80", "metadata")
+	w.refused(open.path, metadata+":80")
 	// The service's address is for machines alone, even if a neighbour of the
 	// host sends packets for it.
 	internet := w.handle(w.internet)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -85,6 +86,28 @@ func (r records) vpcUsed(vpc string) bool {
 		}
 	}
 	return false
+}
+
+// subnetUsed tells whether a port is on the subnet.
+func (r records) subnetUsed(subnet string) bool {
+	for _, p := range r.Ports {
+		if p.Subnet == subnet {
+			return true
+		}
+	}
+	return false
+}
+
+// subnetsInUse lists the VPC's subnets that need a bridge, in its order.
+func subnetsInUse(r records, vpc string) []subnetRecord {
+	var list []subnetRecord
+	for id, s := range r.Subnets {
+		if s.VPC == vpc && r.subnetUsed(id) {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b subnetRecord) int { return a.Bridge - b.Bridge })
+	return list
 }
 
 // ledger keeps the records on disk. A published value is never changed: view

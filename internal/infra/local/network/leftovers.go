@@ -175,6 +175,9 @@ func ownRoutes(h *handle) ([]netlink.Route, error) {
 
 // tables lists the tables of installations on the host.
 func (s site) tables(ctx context.Context) ([]string, error) {
+	if _, err := findProgram("nft"); err != nil {
+		return nil, nil // without it none was made
+	}
 	var out string
 	err := inNamespace(s.host, func() (err error) {
 		out, err = nft(ctx, "", "list", "tables")

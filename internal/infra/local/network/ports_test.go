@@ -107,6 +107,26 @@ func TestSubnetMayNotChangeUnderPorts(t *testing.T) {
 	}
 }
 
+// A subnet of the same range takes the place of a deleted one.
+func TestSubnetIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, neighbour := testSubnet("10.0.0.0/24", false), testSubnet("10.0.1.0/24", false)
+	neighbour.NetworkID = s.NetworkID
+	w.node(neighbour, false)
+	old := w.node(s, false)
+	again := s
+	again.ID = "again"
+	if _, err := w.manager.CreatePort(t.Context(), infra.PortSpec{Key: "k", Subnet: again}); hanok.KindOf(err) != hanok.KindConflict {
+		t.Errorf("a subnet over another in use: %v, want a conflict", err)
+	}
+	must(t, w.manager.DetachMachine(t.Context(), old.id))
+	must(t, w.manager.DeletePort(t.Context(), old.port.ID))
+	n, other := w.node(again, false), w.node(neighbour, false)
+	w.serve(n.path, n.at(80), "new")
+	w.reaches(other.path, n.at(80), "new")
+}
+
 // Many at once, in VPCs that come and go: no address twice, nothing left.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()

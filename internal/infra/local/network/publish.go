@@ -21,7 +21,7 @@ func (m *Manager) applyEndpoint(ctx context.Context, e endpointRecord) error {
 		return err
 	}
 	r := m.ledger.view()
-	router, err := openHandle(m.routerPath(e.VPC), unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER)
+	router, err := openHandle(m.routerPath(e.VPC))
 	if err != nil {
 		return err
 	}
@@ -29,10 +29,7 @@ func (m *Manager) applyEndpoint(ctx context.Context, e endpointRecord) error {
 	if err := m.ensureEndpointAddresses(router, r, e.VPC); err != nil {
 		return err
 	}
-	if err := m.publish(ctx, r, e); err != nil {
-		return err
-	}
-	return cutConnections(router, e)
+	return m.publish(ctx, r, e)
 }
 
 // ensureEndpointAddresses gives the router the addresses of its endpoints, and
@@ -120,8 +117,13 @@ func (e strangers) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
 // cutConnections makes the router forget connections to former members: the
 // next packet meets a member that does not know it, or none, and is reset. It
 // is a courtesy to clients, so a kernel that cannot is no error.
-func cutConnections(router *handle, e endpointRecord) error {
-	_, err := router.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, strangers(e))
+func (m *Manager) cutConnections(e endpointRecord) error {
+	router, err := openHandle(m.routerPath(e.VPC), unix.NETLINK_NETFILTER)
+	if err != nil {
+		return err
+	}
+	defer router.Close()
+	_, err = router.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, strangers(e))
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) {
 		return nil
 	}

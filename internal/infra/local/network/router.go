@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
@@ -33,7 +32,7 @@ func (m *Manager) ensureRouter(ctx context.Context, vpc string, all bool) error 
 	}
 	rules := routerRules(vpc, r, m.service, m.cfg.AgentPort)
 	made, known := m.madeRouter(vpc)
-	want := madeRouter{rules: rules, bridges: fmt.Sprint(bridgesOf(r, vpc))}
+	want := madeRouter{rules: rules, bridges: fmt.Sprint(bridgeNumbers(subnetsInUse(r, vpc)))}
 	if known && !created && !all && made == want {
 		return nil
 	}
@@ -48,13 +47,8 @@ func (m *Manager) ensureRouter(ctx context.Context, vpc string, all bool) error 
 		}
 		made = madeRouter{}
 	}
-	for id, s := range r.Subnets {
-		if s.VPC != vpc {
-			continue
-		}
-		if err := m.ensureBridge(h, s); err != nil {
-			return fmt.Errorf("subnet %s: %w", id, err)
-		}
+	if err := m.ensureBridges(h, subnetsInUse(r, vpc)); err != nil {
+		return fmt.Errorf("router of VPC %s: %w", vpc, err)
 	}
 	if err := m.ensureEndpointAddresses(h, r, vpc); err != nil {
 		return err
@@ -168,21 +162,6 @@ func (m *Manager) dnsOnLoopback() bool {
 	return m.nameserver.IsLoopback()
 }
 
-// ensureBridge makes a subnet's bridge, which holds the gateway's address.
-func (m *Manager) ensureBridge(h *handle, s subnetRecord) error {
-	off := false
-	link, err := ensureLink(h, &netlink.Bridge{
-		LinkAttrs: netlink.LinkAttrs{
-			Name: bridgeName(s.Bridge), HardwareAddr: bridgeMAC(s.Bridge), MTU: m.mtu, TxQLen: -1, Flags: net.FlagUp,
-		},
-		MulticastSnooping: &off,
-	})
-	if err != nil {
-		return err
-	}
-	return ensureAddress(h, link, netip.PrefixFrom(s.Gateway, s.CIDR.Bits()))
-}
-
 // forget drops a port or an endpoint from the records, and with the VPC's
 // last one its router: first the router itself, so that a repeated call finds
 // the record and finishes. The caller holds the VPC's lock.
@@ -239,6 +218,15 @@ func recordVPC(r *records, vpc, subnetID string, want subnetRecord) (subnetRecor
 		}
 		r.VPCs[vpc] = vpcRecord{Index: unused(used), Router: address}
 	}
+	for id, other := range r.Subnets {
+		if id == subnetID || other.VPC != vpc || !other.CIDR.Overlaps(want.CIDR) {
+			continue
+		}
+		if r.subnetUsed(id) {
+			return subnetRecord{}, hanok.Errorf(hanok.KindConflict, "subnet %s (%s) overlaps subnet %s (%s) of the same network %s, which has ports", subnetID, want.CIDR, id, other.CIDR, vpc)
+		}
+		delete(r.Subnets, id) // one that was deleted since
+	}
 	have, ok := r.Subnets[subnetID]
 	switch {
 	case !ok:
@@ -249,22 +237,13 @@ func recordVPC(r *records, vpc, subnetID string, want subnetRecord) (subnetRecor
 		want.Bridge = unused(used)
 	case have.VPC == want.VPC && have.CIDR == want.CIDR && have.Gateway == want.Gateway:
 		want.Bridge, want.Pool = have.Bridge, have.Pool
-	case subnetUsed(*r, subnetID):
+	case r.subnetUsed(subnetID):
 		return subnetRecord{}, hanok.Errorf(hanok.KindConflict, "subnet %s has ports and was %s with gateway %s: it cannot become %s with gateway %s", subnetID, have.CIDR, have.Gateway, want.CIDR, want.Gateway)
 	default:
 		want.Bridge = have.Bridge
 	}
 	r.Subnets[subnetID] = want
 	return want, nil
-}
-
-func subnetUsed(r records, subnet string) bool {
-	for _, p := range r.Ports {
-		if p.Subnet == subnet {
-			return true
-		}
-	}
-	return false
 }
 
 // unused gives the smallest number that is not used.

@@ -10,6 +10,8 @@ import (
 // serviceRange is the range that the guide reserves for the service's own use.
 var serviceRange = netip.MustParsePrefix("198.18.0.0/19")
 
+var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
+
 // hostRules renders the host's table.
 //
 //   - From a router's link the host itself gives nothing but the agent
@@ -17,6 +19,8 @@ var serviceRange = netip.MustParsePrefix("198.18.0.0/19")
 //   - Routers reach the world behind the host's address. They reach each
 //     other, and are reached from outside, at public endpoints only.
 //   - The service's address is nobody else's.
+//   - Link-local addresses are the host's: a cloud answers there with the
+//     host's credentials.
 //
 // Traffic of other interfaces is left to the host's own firewall.
 func hostRules(n names, r records, service, nameserver netip.Addr, agentPort int) string {
@@ -67,7 +71,7 @@ func hostRules(n names, r records, service, nameserver netip.Addr, agentPort int
 	line("\tiifname != %s drop", link)
 	line("\toifname %s reject with icmpx admin-prohibited", link)
 	line("\tct status dnat accept")
-	line("\tip daddr %s reject with icmpx admin-prohibited", serviceRange)
+	line("\tip daddr { %s, %s } reject with icmpx admin-prohibited", serviceRange, linkLocal)
 	line("}")
 	return b.String()
 }
@@ -171,21 +175,12 @@ func publicEndpoints(r records) []netip.AddrPort {
 
 // openBridges lists the bridges of the VPC's subnets with an internet gateway.
 func openBridges(r records, vpc string) []string {
-	return bridges(r, func(s subnetRecord) bool { return s.VPC == vpc && s.InternetGateway })
-}
-
-func bridgesOf(r records, vpc string) []string {
-	return bridges(r, func(s subnetRecord) bool { return s.VPC == vpc })
-}
-
-func bridges(r records, which func(subnetRecord) bool) []string {
 	var list []string
-	for _, s := range r.Subnets {
-		if which(s) {
+	for _, s := range subnetsInUse(r, vpc) {
+		if s.InternetGateway {
 			list = append(list, bridgeName(s.Bridge))
 		}
 	}
-	slices.Sort(list)
 	return list
 }
 

@@ -2,6 +2,7 @@ package network
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestThisHost(t *testing.T) {
 	w.serve("", agents, "agents")
 	w.reaches(worker.path, agents, "agents")
 	w.reaches(member.path, agents, "agents")
-	hidden := w.endpoint(infra.Subnet{ID: "private", NetworkID: s.NetworkID, CIDR: s.CIDR, Gateway: s.Gateway}, false, member)
+	hidden := w.endpoint(infra.Subnet{ID: "private", NetworkID: s.NetworkID, CIDR: netip.MustParsePrefix("10.0.1.0/24")}, false, member)
 	w.refused("", hidden.Address.String())
 	if name, err := w.dialEndpoint(hidden); err != nil || name != "member" {
 		t.Errorf("dial: %q, %v", name, err)

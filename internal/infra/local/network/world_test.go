@@ -28,7 +28,7 @@ import (
 // "internet", another namespace. Nothing of the real host is touched but
 // /run/netns, and every name there carries a test installation's id (7e…).
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	inst     string
 	site     site
 	state    string
@@ -43,7 +43,7 @@ const (
 	agentPort       = 9512
 )
 
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: makes network namespaces")
@@ -71,7 +71,7 @@ func testInstallation() string {
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	needRoot(t)
 	outer := testInstallation() // owns the namespaces that stand for host and internet
@@ -240,7 +240,7 @@ func (w *world) refused(path, address string) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
