@@ -219,6 +219,18 @@ func TestLostBootstrapAnswer(t *testing.T) {
 	}
 }
 
+func TestKeyCutShortByACrash(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	m := newTestMachine(t, s)
+	m.write(t, keyFile, "-----BEGIN EC PRIV")
+	m.bootUp(t)
+	s.awaitReady(t, s.set(machine.State{Hostname: "node-1"}))
+	if info, err := os.Stat(m.path(keyFile)); err != nil || info.Size() < 100 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
 func TestServiceAwayAtBoot(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

@@ -22,6 +22,28 @@ func syncFile(path string, content []byte, mode fs.FileMode) error {
 	return replaceFile(path, content, mode, true)
 }
 
+// createSynced writes a file in place and returns when content and name are
+// on the disk. A crash may leave it cut short, which the reader must be able
+// to tell; in return it waits for one commit of the disk where syncFile waits
+// for two.
+func createSynced(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
 func replaceFile(path string, content []byte, mode fs.FileMode, durable bool) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -67,24 +67,24 @@ func (a *agent) identify(ctx context.Context) error {
 }
 
 // machineKey reads the machine's key or makes it. It is on disk before it is
-// first used: the token will be bound to it.
+// first used: the token will be bound to it. So one that cannot be read was
+// cut short by a crash, and nobody knows it.
 func (a *agent) machineKey() (*ecdsa.PrivateKey, []byte, error) {
 	keyPEM, err := os.ReadFile(a.path(keyFile))
 	if err == nil {
 		key, perr := parseKey(keyPEM)
-		if perr != nil {
-			return nil, nil, fmt.Errorf("%s: %w", keyFile, perr)
+		if perr == nil {
+			return key, keyPEM, nil
 		}
-		return key, keyPEM, nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+		a.log.Warn("the machine's key on disk is no key; making another", "path", keyFile, "err", perr)
+	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, nil, err
 	}
 	key, keyPEM, err := newKey()
 	if err != nil {
 		return nil, nil, err
 	}
-	return key, keyPEM, syncFile(a.path(keyFile), keyPEM, 0o600)
+	return key, keyPEM, createSynced(a.path(keyFile), keyPEM, 0o600)
 }
 
 // storedCertificate reads the certificate on disk; it must fit the key, the
