@@ -38,17 +38,43 @@ func cacheDir(t *testing.T) string {
 	return cache
 }
 
+// stateDir makes a state directory with a name that tells a test's from others.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("hanok-test-%d-", os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// note tells `hanok sweep` whose the driver's names on the host are, for when
+// the test is killed.
+func note(t *testing.T, d *Driver) {
+	t.Helper()
+	file := filepath.Join("/run/hanok/installations", d.id)
+	t.Cleanup(func() { os.Remove(file) })
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, `{"id":%q,"state_dir":%q}`, d.id, d.stateDir), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // open makes a driver in a state directory of its own, and removes all of it
 // after the test.
 func open(t *testing.T) *Driver {
 	t.Helper()
 	d, err := New(t.Context(), Config{
-		StateDir: t.TempDir(), CacheDir: cacheDir(t), AgentBinary: "/bin/true", Init: obedient,
+		StateDir: stateDir(t), CacheDir: cacheDir(t), AgentBinary: "/bin/true", Init: obedient,
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	note(t, d)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -112,17 +138,18 @@ func serveID(t *testing.T, d *Driver, m infra.Machine) netip.AddrPort {
 // and whose machine runs, and leaves its neighbour alone.
 func TestSweepWithoutState(t *testing.T) {
 	cache := cacheDir(t)
-	stateDir := filepath.Join(t.TempDir(), "state")
-	lost, err := New(t.Context(), Config{StateDir: stateDir, CacheDir: cache, AgentBinary: "/bin/true", Init: obedient})
+	dir := stateDir(t)
+	lost, err := New(t.Context(), Config{StateDir: dir, CacheDir: cache, AgentBinary: "/bin/true", Init: obedient})
 	if err != nil {
 		t.Fatal(err)
 	}
+	note(t, lost)
 	t.Cleanup(func() { _ = Sweep(context.Background(), lost.id) })
 	neighbour := open(t)
 	activeMachine(t, lost)
 	kept := activeMachine(t, neighbour)
 	lost.Close()
-	if err := os.RemoveAll(stateDir); err != nil {
+	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	list, err := Found(lost.id)

@@ -28,6 +28,26 @@ type promise struct {
 	VolumeBytes int64  `json:"volume_bytes"`
 }
 
+// host is what there is to promise; tests have hosts of their own.
+type host struct {
+	processors int
+	memoryMB   func() (int, error)
+	disk       func(dir string) (free, total int64, err error)
+	// promises is the directory of all installations' run directories.
+	promises string
+}
+
+var thisHost = host{processors: runtime.NumCPU(), memoryMB: hostMemoryMB, disk: disk.Free, promises: runRoot}
+
+// hostMemoryMB is all of the host's memory.
+func hostMemoryMB() (int, error) {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0, err
+	}
+	return int(info.Totalram * uint64(info.Unit) >> 20), nil
+}
+
 const (
 	promisesFile = "promises.json" // of each installation, in its run directory
 	// spareDisk is what volumes leave free on the file system of the state directory.
@@ -60,10 +80,14 @@ func (m *Manager) writePromises() error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(m.runDir, promisesFile), raw, false); err != nil {
+	if err := writeFile(m.promisesFile(), raw, false); err != nil {
 		return fmt.Errorf("publishing what is promised to machines: %w", err)
 	}
 	return nil
+}
+
+func (m *Manager) promisesFile() string {
+	return filepath.Join(m.host.promises, m.cfg.InstallationID, promisesFile)
 }
 
 func (m *Manager) ownPromises() []promise {
@@ -79,15 +103,15 @@ func (m *Manager) ownPromises() []promise {
 }
 
 // othersPromises reads those of the installations beside this one. Ones whose
-// volume does not exist are of an installation that went away.
+// machine has no directory are of an installation that went away.
 func (m *Manager) othersPromises() ([]promise, error) {
-	files, err := filepath.Glob(filepath.Join(runRoot, "*", promisesFile))
+	files, err := filepath.Glob(filepath.Join(m.host.promises, "*", promisesFile))
 	if err != nil {
 		return nil, err
 	}
 	var list []promise
 	for _, file := range files {
-		if filepath.Dir(file) == m.runDir {
+		if file == m.promisesFile() {
 			continue
 		}
 		raw, err := os.ReadFile(file)
@@ -103,7 +127,7 @@ func (m *Manager) othersPromises() ([]promise, error) {
 			continue
 		}
 		for _, p := range of {
-			if _, err := os.Stat(p.Volume); err == nil {
+			if _, err := os.Stat(filepath.Dir(p.Volume)); err == nil {
 				list = append(list, p)
 			}
 		}
@@ -149,9 +173,9 @@ func (m *Manager) fits(f infra.Flavor, volume int64, without string) error {
 	if processors := m.vcpus(); vcpus+f.VCPUs > processors {
 		return hanok.Errorf(hanok.KindUnavailable,
 			"the machine needs %d vCPUs, and %d of %d (%d processors, overcommitted by %g) are promised; delete machines or choose a smaller flavor",
-			f.VCPUs, vcpus, processors, runtime.NumCPU(), m.cfg.CPUOvercommit)
+			f.VCPUs, vcpus, processors, m.host.processors, m.cfg.CPUOvercommit)
 	}
-	free, _, err := disk.Free(m.cfg.StateDir)
+	free, _, err := m.host.disk(m.cfg.StateDir)
 	if err != nil {
 		return err
 	}
@@ -167,16 +191,13 @@ func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/dis
 
 // vcpus is how many vCPUs there are to promise.
 func (m *Manager) vcpus() int {
-	return int(math.Floor(float64(runtime.NumCPU()) * m.cfg.CPUOvercommit))
+	return int(math.Floor(float64(m.host.processors) * m.cfg.CPUOvercommit))
 }
 
 // memoryMB is how much memory there is to promise.
 func (m *Manager) memoryMB() (int, error) {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 0, err
-	}
-	return max(0, int(info.Totalram*uint64(info.Unit)>>20)-m.cfg.ReservedMemoryMB), nil
+	total, err := m.host.memoryMB()
+	return max(0, total-m.cfg.ReservedMemoryMB), err
 }
 
 // Capacity tells what this installation promised of what the host has: vCPUs
@@ -188,12 +209,12 @@ func (m *Manager) Capacity() (infra.Capacity, error) {
 	if err != nil {
 		return infra.Capacity{}, err
 	}
-	_, total, err := disk.Free(m.cfg.StateDir)
+	_, total, err := m.host.disk(m.cfg.StateDir)
 	if err != nil {
 		return infra.Capacity{}, err
 	}
 	c := infra.Capacity{
-		VCPUs: runtime.NumCPU(), CPUOvercommit: m.cfg.CPUOvercommit,
+		VCPUs: m.host.processors, CPUOvercommit: m.cfg.CPUOvercommit,
 		MemoryMB: memory, DiskGB: int(total / disk.GiB),
 	}
 	m.mu.Lock()

@@ -74,7 +74,7 @@ func (m *Manager) newRecord(ctx context.Context, spec infra.MachineSpec) (*recor
 	}
 	tree, err := m.cfg.Tree()
 	if err != nil {
-		return nil, err
+		return nil, &hanok.Error{Kind: hanok.KindUnavailable, Detail: "no machine can be made on this host yet", Err: err}
 	}
 	now := time.Now().UTC()
 	r := &record{

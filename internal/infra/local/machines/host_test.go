@@ -98,7 +98,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	tree := testTree(t)
 	inst := randomInstallation()
 	b := &bench{T: t, cfg: Config{
-		StateDir: t.TempDir(), BundlesDir: filepath.Join(t.TempDir(), "bundles"), InstallationID: inst,
+		StateDir: stateDir(t, inst), BundlesDir: filepath.Join(t.TempDir(), "bundles"), InstallationID: inst,
 		Network: emptyNetworks{inst}, Tree: func() (string, error) { return tree, nil },
 		AgentBinary: "/bin/true", Init: obedient, StopGrace: 5 * time.Second,
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
@@ -124,6 +124,28 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	return b
 }
 
+// stateDir makes a state directory, and notes it for `hanok sweep` to know it
+// for a test's when the test is killed.
+func stateDir(t *testing.T, inst string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("hanok-test-%d-", os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := filepath.Join(runRoot, "installations", inst)
+	t.Cleanup(func() {
+		os.RemoveAll(dir)
+		os.Remove(note)
+	})
+	if err := os.MkdirAll(filepath.Dir(note), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(note, fmt.Appendf(nil, `{"id":%q,"state_dir":%q}`, inst, dir), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func namespaces(inst string) []string {
 	paths, _ := filepath.Glob("/run/netns/hk-" + inst + "-*")
 	var names []string
@@ -145,8 +167,8 @@ func (b *bench) open() {
 func (b *bench) spec() infra.MachineSpec {
 	return infra.MachineSpec{
 		Key: "key-" + uuid.NewString(), Name: "test-node-0", ClusterUUID: "cluster-1", ProjectID: "project-1",
-		Role: hanok.RoleWorker, Flavor: infra.Flavor{ID: "f1", Name: "m2.c3m1", VCPUs: 3, MemoryMB: 1024},
-		Image: infra.Image{ID: "image-1"}, BootVolume: infra.Volume{SizeGB: 5},
+		Role: hanok.RoleWorker, Flavor: infra.Flavor{ID: "f1", Name: "m2.c3", VCPUs: 3, MemoryMB: 512},
+		Image: infra.Image{ID: "image-1"}, BootVolume: infra.Volume{SizeGB: 2},
 		UserData: []byte(`{"machine_key":"k","token":"very-secret"}`), Zone: "zone-1",
 	}
 }

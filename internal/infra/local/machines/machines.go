@@ -17,6 +17,7 @@
 package machines
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,9 @@ type Config struct {
 	// StopGrace is how long PID 1 may take to end when asked to; default 10 s.
 	StopGrace time.Duration
 	Log       *slog.Logger
+
+	// host is another one than this, in tests.
+	host *host
 }
 
 // Manager owns the machines of one installation. Its methods may be called at
@@ -75,6 +79,7 @@ type Manager struct {
 	cfg     Config
 	log     *slog.Logger
 	cgroups cgroup.Host
+	host    host
 	runDir  string
 
 	// ctx ends with Close; workers are what it waits for.
@@ -99,9 +104,12 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{cfg: cfg, log: cfg.Log, cgroups: groups, runDir: runDir(cfg.InstallationID)}
+	m := &Manager{cfg: cfg, log: cfg.Log, cgroups: groups, host: *cfg.host, runDir: runDir(cfg.InstallationID)}
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	for _, dir := range []string{m.cfg.StateDir, m.machinesDir(), m.runDir, m.agentDir()} {
+	if err := forgetLastBoot(m.runDir); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{m.cfg.StateDir, m.machinesDir(), m.agentDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("preparing for machines: %w", err)
 		}
@@ -119,6 +127,25 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// forgetLastBoot empties a run directory that is from before the host's last
+// boot, on hosts where /run outlives one: process numbers in it mean nothing.
+func forgetLastBoot(dir string) error {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return err
+	}
+	note := filepath.Join(dir, "boot-id")
+	if last, err := os.ReadFile(note); err == nil && !bytes.Equal(last, boot) {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("removing what is from before the host's last boot: %w", err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("preparing for machines: %w", err)
+	}
+	return os.WriteFile(note, boot, 0o600)
 }
 
 func (c *Config) defaults() error {
@@ -151,6 +178,9 @@ func (c *Config) defaults() error {
 	}
 	if c.StopGrace == 0 {
 		c.StopGrace = 10 * time.Second
+	}
+	if c.host == nil {
+		c.host = &thisHost
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -55,7 +55,7 @@ func TestInside(t *testing.T) {
 	v := b.active()
 	for _, tt := range []struct{ what, command, want string }{
 		{"processors", "grep -c ^processor /proc/cpuinfo; ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l; ls -d /sys/devices/system/node/node0/cpu[0-9]*/topology | wc -l", "3\n3\n3"},
-		{"memory", "awk '/MemTotal/{print $2}' /proc/meminfo", "1048576"},
+		{"memory", "awk '/MemTotal/{print $2}' /proc/meminfo", "524288"},
 		{"swap", "tail -n +2 /proc/swaps | wc -l", "0"},
 		{"system UUID", "cat /sys/class/dmi/id/product_uuid", v.ID},
 		{"machine id", "cat /etc/machine-id", strings.ReplaceAll(v.ID, "-", "")},
@@ -82,8 +82,8 @@ func TestInside(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.what, got, tt.want)
 		}
 	}
-	if gb := b.sh(v.ID, "df -B1 --output=size / | tail -1"); len(gb) != 10 || gb > "5368709120" || gb < "5000000000" {
-		t.Errorf("the root has %s bytes, want almost 5 GiB", gb)
+	if gb := b.sh(v.ID, "df -B1 --output=size / | tail -1"); len(gb) != 10 || gb > "2147483648" || gb < "2000000000" {
+		t.Errorf("the root has %s bytes, want almost 2 GiB", gb)
 	}
 
 	b.sh(v.ID, "mkdir -p /var/lib/kubelet/pods/p && mount -t tmpfs tmpfs /var/lib/kubelet/pods/p && mount -t tmpfs tmpfs /mnt")
@@ -101,9 +101,9 @@ func TestLimits(t *testing.T) {
 	v := b.active()
 	want := map[string]string{}
 	if b.m.cgroups.Unified {
-		want["memory.max"], want["cpu.max"] = "1073741824", "300000 100000"
+		want["memory.max"], want["cpu.max"] = "536870912", "300000 100000"
 	} else {
-		want["memory/memory.limit_in_bytes"], want["cpu/cpu.cfs_quota_us"] = "1073741824", "300000"
+		want["memory/memory.limit_in_bytes"], want["cpu/cpu.cfs_quota_us"] = "536870912", "300000"
 	}
 	for file, value := range want {
 		if got := b.sh(v.ID, "cat /sys/fs/cgroup/"+file); got != value {
@@ -120,7 +120,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("the machine's groups lie elsewhere: %v", err)
 		}
 	}
-	out := b.sh(v.ID, "python3 -c 'x = bytearray(1500 << 20); print(len(x))' 2>&1; echo ended with $?")
+	out := b.sh(v.ID, "python3 -c 'x = bytearray(800 << 20); print(len(x))' 2>&1; echo ended with $?")
 	if !strings.Contains(out, "ended with 137") {
 		t.Errorf("a process could take more memory than the flavor has: %s", out)
 	}

@@ -165,7 +165,7 @@ func (m *Manager) forget(e *entry) {
 // that never ran is left in ERROR for its owner to decide.
 func (m *Manager) failed(e *entry, err error) {
 	id := e.record.Machine.ID
-	m.log.Error("machine", "machine", id, "want", e.record.Want, "error", err)
+	m.log.Error("machine is not what it is meant to be", "machine", id, "meant", e.record.Want, "error", err)
 	e.record.setStatus(infra.MachineError, err.Error())
 	m.saveStatus(e)
 	if e.record.Booted || e.record.Want != wantRunning {
