@@ -48,7 +48,7 @@ var contracts = []string{"internal/store", "internal/infra", "internal/client"}
 
 // within lists the other imports between packages of one layer.
 var within = map[string][]string{
-	"internal/infra/local":          {"internal/infra/local/machines/...", "internal/infra/local/network"},
+	"internal/infra/local":          {"internal/infra/local/machines/...", "internal/infra/local/network", "internal/infra/infratest"},
 	"internal/infra/local/machines": {"internal/infra/local/machines/..."},
 	"internal/api":                  {"internal/api/..."},
 	"internal/api/agentapi":         {"internal/api/respond", "internal/api/auth"},
