@@ -120,21 +120,34 @@ func (c *Catalogue) DeleteFlavor(ctx context.Context, id string) error {
 		if _, err := get[infra.Flavor](tx, kindFlavor, id, id); err != nil {
 			return err
 		}
-		nodes, err := tx.AllNodes("")
+		used, err := flavorInUse(tx, id)
 		if err != nil {
 			return err
 		}
-		clusters, err := tx.Clusters("")
-		if err != nil {
-			return err
-		}
-		used := slices.ContainsFunc(nodes, func(n hanok.Node) bool { return n.FlavorID == id }) ||
-			slices.ContainsFunc(clusters, func(cl hanok.Cluster) bool { return cl.FlavorID == id })
 		if used {
 			return hanok.Errorf(hanok.KindConflict, "flavor %s is in use by clusters; delete or resize them first", id)
 		}
 		return tx.DeleteDocument(kindFlavor, id)
 	})
+}
+
+func flavorInUse(tx store.Tx, id string) (bool, error) {
+	nodes, err := tx.AllNodes("")
+	if err != nil || slices.ContainsFunc(nodes, func(n hanok.Node) bool { return n.FlavorID == id }) {
+		return err == nil, err
+	}
+	clusters, err := tx.Clusters("")
+	if err != nil {
+		return false, err
+	}
+	for _, c := range clusters {
+		// A group without nodes may still grow.
+		groups, err := tx.NodeGroups(c.UUID)
+		if err != nil || c.FlavorID == id || slices.ContainsFunc(groups, func(g hanok.NodeGroup) bool { return g.FlavorID == id }) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Images lists the images, by name.
