@@ -3,7 +3,6 @@ package bundle
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,8 +35,8 @@ type Options struct {
 // Build returns a version's bundle, verified, and builds it first where it is
 // missing, damaged or older than its sources. Parts that are compiled stay in
 // the cache, so an interrupted build goes on where it was. The bundle appears
-// under its name complete or not at all; one that it replaces stays reachable
-// through ByDigest until Prune. Builds at once wait for each other.
+// under its name complete or not at all; one that it replaces stays where it
+// is, for machines that use it. Builds at once wait for each other.
 func (c *Cache) Build(ctx context.Context, o Options) (*Bundle, error) {
 	if err := CheckVersion(o.Version); err != nil {
 		return nil, err
@@ -86,7 +85,7 @@ func (c *Cache) Build(ctx context.Context, o Options) (*Bundle, error) {
 	if err := os.WriteFile(filepath.Join(partial, manifestName), raw, 0o644); err != nil {
 		return nil, err
 	}
-	if err := c.publish(partial, o.Version); err != nil {
+	if err := c.publish(partial, o.Version, digestOf(raw)); err != nil {
 		return nil, fmt.Errorf("putting the bundle of %s in place: %w", o.Version, err)
 	}
 	return c.Verify(ctx, o.Version)
@@ -99,33 +98,41 @@ func (c *Cache) lock(ctx context.Context) (unlock func(), err error) {
 	return rootfs.Lock(ctx, filepath.Join(c.dir, "bundles", ".lock"))
 }
 
-// publish puts a complete bundle under its name in one step, and what was
-// there aside.
-func (c *Cache) publish(partial, version string) error {
+// publish gives a complete build its name, and the version's name to it in one
+// step.
+func (c *Cache) publish(partial, version, digest string) error {
 	if f, err := os.Open(partial); err == nil {
 		_ = unix.Syncfs(int(f.Fd())) // the name promises the files
 		_ = f.Close()
 	}
-	final := c.bundleDir(version)
-	err := unix.Renameat2(unix.AT_FDCWD, partial, unix.AT_FDCWD, final, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.ENOENT) {
-		return os.Rename(partial, final)
-	}
-	if err != nil {
-		return fmt.Errorf("exchanging %s and %s: %w", partial, final, err)
-	}
-	name := version + "-unreadable"
-	if old, err := load(partial, version); err == nil {
-		name = version + "-" + old.Digest[:16]
-	}
-	if err := os.MkdirAll(c.replacedDir(), 0o755); err != nil {
+	if err := os.MkdirAll(c.buildsDir(), 0o755); err != nil {
 		return err
 	}
-	aside := filepath.Join(c.replacedDir(), name)
-	if _, err := os.Lstat(aside); err == nil {
-		aside += fmt.Sprintf("-%d", time.Now().UnixNano())
+	name := version + "-" + digest[:16]
+	build := filepath.Join(c.buildsDir(), name)
+	// The same build can be there already, damaged: that is why there is
+	// another. Programs that run keep their files.
+	if err := os.RemoveAll(build); err != nil {
+		return err
 	}
-	return os.Rename(partial, aside)
+	if err := os.Rename(partial, build); err != nil {
+		return err
+	}
+	current := c.bundleDir(version)
+	if info, err := os.Lstat(current); err == nil && info.IsDir() {
+		// Copied here by hand, perhaps.
+		if err := os.Rename(current, fmt.Sprintf("%s-replaced-%d", filepath.Join(c.buildsDir(), version), time.Now().UnixNano())); err != nil {
+			return err
+		}
+	}
+	link := filepath.Join(c.dir, "bundles", ".current-"+version)
+	if err := os.RemoveAll(link); err != nil {
+		return err
+	}
+	if err := os.Symlink(filepath.Join(filepath.Base(c.buildsDir()), name), link); err != nil {
+		return err
+	}
+	return os.Rename(link, current)
 }
 
 // plan is a recipe with all its parts known, none of them made yet.

@@ -5,20 +5,22 @@
 //
 // Bundles of many releases stand side by side in a cache directory:
 //
-//	<cache>/bundles/<version>/manifest.json      what is in it, with checksums
-//	<cache>/bundles/<version>/bin/kube           all components as one program
-//	<cache>/bundles/<version>/bin/<component>    a link to it
-//	<cache>/bundles/<version>/bin/flanneld
-//	<cache>/bundles/<version>/cni/<plugin>
-//	<cache>/bundles/<version>/images/<name>.tar  OCI archives
-//	<cache>/bundles/<version>/containerd-seed/   see package machine/seed
-//	<cache>/replaced/<version>-<digest>/         built anew since, perhaps in use
+//	<cache>/bundles/<version>                    a link to the release's latest build
+//	<cache>/bundles/.builds/<version>-<digest>/  a build; it never changes
+//	    manifest.json                            what is in it, with checksums
+//	    bin/                                     kube, etcd, kubectl, flanneld, …
+//	    bin/<component>                          a link to kube
+//	    cni/<plugin>
+//	    images/<name>.tar                        OCI archives
+//	    containerd-seed/                         see package machine/seed
 //	<cache>/artifacts/<key>                      compiled parts, for the next build
+//
+// A machine has all of <cache>/bundles mounted and goes on with the build that
+// it was seeded from when there is a newer one, so builds are not removed.
 package bundle
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -94,7 +96,7 @@ func (b *Bundle) Size() (total int64) {
 
 func (c *Cache) bundleDir(version string) string { return filepath.Join(c.dir, "bundles", version) }
 
-func (c *Cache) replacedDir() string { return filepath.Join(c.dir, "replaced") }
+func (c *Cache) buildsDir() string { return filepath.Join(c.dir, "bundles", ".builds") }
 
 // Versions returns the versions that the cache has a bundle of, whole or
 // damaged, oldest first.
@@ -108,7 +110,7 @@ func (c *Cache) Versions() ([]string, error) {
 	}
 	var versions []string
 	for _, e := range entries {
-		if e.IsDir() && CheckVersion(e.Name()) == nil {
+		if CheckVersion(e.Name()) == nil {
 			versions = append(versions, e.Name())
 		}
 	}
@@ -140,13 +142,13 @@ func (c *Cache) ByDigest(digest string) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, err := os.ReadDir(c.replacedDir())
+	builds, err := os.ReadDir(c.buildsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	for _, e := range old {
+	for _, e := range builds {
 		version, _, _ := strings.Cut(e.Name(), "-")
-		if b, err := load(filepath.Join(c.replacedDir(), e.Name()), version); err == nil {
+		if b, err := load(filepath.Join(c.buildsDir(), e.Name()), version); err == nil {
 			bundles = append(bundles, b)
 		}
 	}
@@ -156,32 +158,6 @@ func (c *Cache) ByDigest(digest string) (*Bundle, error) {
 		}
 	}
 	return nil, fmt.Errorf("the bundle with digest %s %w on this host, or was removed", digest, ErrNotBuilt)
-}
-
-// Prune removes replaced bundles but those whose digest inUse holds, and
-// returns the directories that it removed.
-func (c *Cache) Prune(ctx context.Context, inUse func(digest string) bool) (removed []string, err error) {
-	unlock, err := c.lock(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	old, err := os.ReadDir(c.replacedDir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	for _, e := range old {
-		dir := filepath.Join(c.replacedDir(), e.Name())
-		version, _, _ := strings.Cut(e.Name(), "-")
-		if b, err := load(dir, version); err == nil && inUse(b.Digest) {
-			continue
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			return removed, err
-		}
-		removed = append(removed, dir)
-	}
-	return removed, err
 }
 
 func load(dir, version string) (*Bundle, error) {

@@ -41,11 +41,11 @@ func debianTree(t *testing.T) string {
 }
 
 // machineScript starts containerd on a seeded directory, in namespaces that
-// end with it, and runs the image's program. Arguments: the tree, the bundle's
+// end with it, and runs the image's program. Arguments: the tree, the bundles'
 // directory, the containerd root, the image.
 const machineScript = `
 set -eu
-tree=$1 bundle=$2 root=$3 image=$4
+tree=$1 bundles=$2 root=$3 image=$4
 mount --bind "$tree" "$tree"
 mount -t proc proc "$tree/proc"
 mount --rbind /dev "$tree/dev"
@@ -53,11 +53,11 @@ mount --rbind /sys "$tree/sys"
 mount -t tmpfs tmpfs "$tree/run"
 mount -t tmpfs tmpfs "$tree/tmp"
 mount --bind "$root" "$tree/var/lib/containerd"
-# As in a machine: the bundle is read-only, at the path that the seed's links name.
+# As in a machine: the bundles are read-only, at the path that the seed's links name.
 mount -t tmpfs tmpfs "$tree/opt/hanok"
-mkdir -p "$tree$bundle" "$tree/tmp/old"
-mount --bind "$bundle" "$tree$bundle"
-mount -o remount,bind,ro "$tree$bundle"
+mkdir -p "$tree$bundles" "$tree/tmp/old"
+mount --bind "$bundles" "$tree$bundles"
+mount -o remount,bind,ro "$tree$bundles"
 cd "$tree"
 pivot_root . tmp/old
 umount -l /tmp/old
@@ -121,7 +121,7 @@ func TestSeed(t *testing.T) {
 	if err := seed.Apply(b.Dir, root); err != nil {
 		t.Fatal(err)
 	}
-	out, err := rootfs.Isolated(t.Context(), "/bin/sh", "-c", machineScript, "machine", tree, b.Dir, root, "registry.example/dns:v1")
+	out, err := rootfs.Isolated(t.Context(), "/bin/sh", "-c", machineScript, "machine", tree, filepath.Join(c.Dir(), "bundles"), root, "registry.example/dns:v1")
 	if err != nil || !strings.Contains(string(out), "bridge") {
 		t.Errorf("a machine on the seed: %v\n%s", err, out)
 	}

@@ -15,9 +15,10 @@
 // each layer's fs directory. All machines of a host so run the images out of
 // the same files. Deleting an image in a machine removes links.
 //
-// The links name the bundle's directory as the machine sees it, so a bundle
-// that a machine was seeded from must stay where it is for as long as the
-// machine lives, also after an upgrade to another.
+// The links name the bundle's directory as the machine sees it, all symbolic
+// links on the way followed: the build itself, not the name that the next
+// build of the release takes over. A build that a machine was seeded from must
+// stay where it is for as long as the machine lives, also after an upgrade.
 package seed
 
 import (
@@ -52,10 +53,8 @@ var ErrNoSeed = errors.New("the bundle has no containerd seed")
 // is left alone, and one whose seeding was cut short is finished. An error
 // that wraps ErrNoSeed leaves the root untouched.
 func Apply(bundleDir, containerdRoot string) error {
-	from := filepath.Join(bundleDir, Dir)
-	if _, err := os.Stat(filepath.Join(from, metaDB)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", bundleDir, ErrNoSeed)
-	} else if err != nil {
+	from, err := seedDir(bundleDir)
+	if err != nil {
 		return err
 	}
 	if _, err := os.Lstat(filepath.Join(containerdRoot, metaDB)); err == nil {
@@ -85,7 +84,11 @@ func Apply(bundleDir, containerdRoot string) error {
 // in bundleDir and so holds its images without an import. It answers for the
 // moment of seeding: images deleted since are not noticed.
 func Applied(bundleDir, containerdRoot string) bool {
-	entries, err := os.ReadDir(filepath.Join(bundleDir, Dir, blobs))
+	from, err := seedDir(bundleDir)
+	if err != nil {
+		return false
+	}
+	entries, err := os.ReadDir(filepath.Join(from, blobs))
 	if err != nil || len(entries) == 0 {
 		return false
 	}
@@ -94,11 +97,23 @@ func Applied(bundleDir, containerdRoot string) bool {
 	}
 	for _, e := range entries {
 		target, err := os.Readlink(filepath.Join(containerdRoot, blobs, e.Name()))
-		if err != nil || target != filepath.Join(bundleDir, Dir, blobs, e.Name()) {
+		if err != nil || target != filepath.Join(from, blobs, e.Name()) {
 			return false
 		}
 	}
 	return true
+}
+
+// seedDir is where a bundle's seed really lies.
+func seedDir(bundleDir string) (string, error) {
+	real, err := filepath.EvalSymlinks(bundleDir)
+	if err == nil {
+		_, err = os.Stat(filepath.Join(real, Dir, metaDB))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", bundleDir, ErrNoSeed)
+	}
+	return filepath.Join(real, Dir), err
 }
 
 func linkBlobs(from, root string) error {

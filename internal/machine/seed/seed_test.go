@@ -130,6 +130,31 @@ func TestApplyLeavesUsedRootAlone(t *testing.T) {
 	}
 }
 
+// TestApplyNamesTheBuild: the machine goes on with the build that it was seeded
+// from when the release's name moves to another.
+func TestApplyNamesTheBuild(t *testing.T) {
+	t.Parallel()
+	build, next, root := fakeBundle(t), fakeBundle(t), t.TempDir()
+	current := filepath.Join(t.TempDir(), "v1.30.3")
+	if err := os.Symlink(build, current); err != nil {
+		t.Fatal(err)
+	}
+	if err := Apply(current, root); err != nil {
+		t.Fatal(err)
+	}
+	checkSeeded(t, build, root)
+	if !Applied(current, root) {
+		t.Error("Applied = false by the release's name")
+	}
+	if err := errors.Join(os.Remove(current), os.Symlink(next, current)); err != nil {
+		t.Fatal(err)
+	}
+	checkSeeded(t, build, root)
+	if Applied(current, root) {
+		t.Error("Applied = true for a build that the machine was not seeded from")
+	}
+}
+
 func TestApplyWithoutSeed(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "containerd")
