@@ -97,7 +97,8 @@ func TestPortInUse(t *testing.T) {
 	if isNamespace(n.path) {
 		t.Error("the machine's namespace is still there")
 	}
-	if left := w.manager.ledger.view(); len(left.VPCs) != 0 {
-		t.Errorf("routers left: %v", left.VPCs)
+	left := w.manager.ledger.view()
+	if len(left.VPCs) != 0 || len(left.Pool.Released) != 1 {
+		t.Errorf("routers left: %v, addresses given back: %v, want the router's", left.VPCs, left.Pool.Released)
 	}
 }

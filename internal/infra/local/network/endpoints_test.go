@@ -160,6 +160,9 @@ func TestEndpointRules(t *testing.T) {
 	if err := w.manager.SetEndpointMembers(t.Context(), e.ID, nil); hanok.KindOf(err) != hanok.KindNotFound {
 		t.Errorf("members of a deleted endpoint: %v, want not found", err)
 	}
+	if back := w.manager.ledger.view().Pool.Released; len(back) != 2 {
+		t.Errorf("addresses given back: %v, want the endpoint's and the router's", back)
+	}
 	if isNamespace(w.manager.routerPath(s.NetworkID)) {
 		t.Error("the router outlived its last endpoint")
 	}

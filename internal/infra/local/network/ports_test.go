@@ -107,22 +107,23 @@ func TestSubnetMayNotChangeUnderPorts(t *testing.T) {
 	}
 }
 
-// A subnet of the same range takes the place of a deleted one.
+// A subnet takes the place of deleted ones whose ranges it covers.
 func TestSubnetIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s, neighbour := testSubnet("10.0.0.0/24", false), testSubnet("10.0.1.0/24", false)
-	neighbour.NetworkID = s.NetworkID
+	high, low, neighbour := testSubnet("10.0.1.0/24", false), testSubnet("10.0.0.0/24", false), testSubnet("10.0.2.0/24", false)
+	wide := testSubnet("10.0.0.0/23", false)
+	low.NetworkID, neighbour.NetworkID, wide.NetworkID = high.NetworkID, high.NetworkID, high.NetworkID
+	old := []node{w.node(high, false), w.node(low, false)}
 	w.node(neighbour, false)
-	old := w.node(s, false)
-	again := s
-	again.ID = "again"
-	if _, err := w.manager.CreatePort(t.Context(), infra.PortSpec{Key: "k", Subnet: again}); hanok.KindOf(err) != hanok.KindConflict {
-		t.Errorf("a subnet over another in use: %v, want a conflict", err)
+	for _, n := range old {
+		if _, err := w.manager.CreatePort(t.Context(), infra.PortSpec{Key: "k", Subnet: wide}); hanok.KindOf(err) != hanok.KindConflict {
+			t.Errorf("a subnet over another in use: %v, want a conflict", err)
+		}
+		must(t, w.manager.DetachMachine(t.Context(), n.id))
+		must(t, w.manager.DeletePort(t.Context(), n.port.ID))
 	}
-	must(t, w.manager.DetachMachine(t.Context(), old.id))
-	must(t, w.manager.DeletePort(t.Context(), old.port.ID))
-	n, other := w.node(again, false), w.node(neighbour, false)
+	n, other := w.node(wide, false), w.node(neighbour, false)
 	w.serve(n.path, n.at(80), "new")
 	w.reaches(other.path, n.at(80), "new")
 }
