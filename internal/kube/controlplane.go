@@ -70,21 +70,22 @@ func ControlPlane(f Facts, m Member) machine.State {
 	state.Processes = []machine.Process{
 		{
 			Name: "etcd",
-			Argv: f.kube("etcd",
-				"--name="+m.Name,
+			Argv: []string{
+				f.bundlePath("bin", "etcd"),
+				"--name=" + m.Name,
 				"--data-dir=/var/lib/etcd/data",
-				"--listen-client-urls="+etcd,
-				"--advertise-client-urls="+etcd,
+				"--listen-client-urls=" + etcd,
+				"--advertise-client-urls=" + etcd,
 				"--listen-peer-urls=http://127.0.0.1:2380",
 				"--initial-advertise-peer-urls=http://127.0.0.1:2380",
-				"--initial-cluster="+m.Name+"=http://127.0.0.1:2380",
+				"--initial-cluster=" + m.Name + "=http://127.0.0.1:2380",
 				// A member that is alone need not wait a second for an
 				// election that it cannot lose.
 				"--heartbeat-interval=20",
 				"--election-timeout=100",
 				"--snapshot-count=10000",
 				"--log-level=warn",
-			),
+			},
 			Ready: &machine.Probe{URL: etcd + "/health"},
 			Env:   goRuntime,
 			// etcd closes its database in good order when it is given time.
