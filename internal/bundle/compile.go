@@ -137,12 +137,16 @@ func (c *compiler) cBuild(ctx context.Context, module string, p programRecipe, d
 }
 
 // run runs a tool in a module's directory. When ctx ends, the tool and what it
-// started are asked to stop and then stopped.
+// started are asked to stop and then stopped; when this process is killed, the
+// tool is, too.
 func (c *compiler) run(ctx context.Context, dir string, stdout io.Writer, program string, args ...string) error {
+	// The kernel ties Pdeathsig to the thread that started the child.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS=linux", "GOARCH="+runtime.GOARCH)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 5 * time.Second
 	var stderr bytes.Buffer

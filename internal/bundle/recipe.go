@@ -63,6 +63,13 @@ func Sources(dir string) ([]string, error) {
 	return versions, nil
 }
 
+// CheckSources tells why a version cannot be built from a source directory;
+// nil when it can.
+func CheckSources(dir, version string) error {
+	_, err := readRecipe(dir, version)
+	return err
+}
+
 func readRecipe(sourceDir, version string) (*recipe, error) {
 	dir := filepath.Join(sourceDir, version)
 	raw, err := os.ReadFile(filepath.Join(dir, RecipeName))

@@ -60,6 +60,9 @@ It fetches Go modules and Debian packages and nothing else.`,
 			if err != nil {
 				return err
 			}
+			if err := bundle.CheckSources(dir, version); err != nil {
+				return err
+			}
 			b, err := buildBundle(cmd.Context(), open(), bundle.Options{
 				Version: version, SourceDir: dir, Progress: newPhases(e.err).begin,
 			}, skipRootfs)

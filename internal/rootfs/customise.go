@@ -80,7 +80,11 @@ func customise(ctx context.Context, tree string) error {
 		}
 	}
 	for _, dir := range mountPoints {
-		if err := os.MkdirAll(filepath.Join(tree, dir), 0o755); err != nil {
+		p := filepath.Join(tree, dir)
+		if err := os.MkdirAll(p, 0o755); err != nil {
+			return err
+		}
+		if err := os.Chmod(p, 0o755); err != nil { // whatever the umask
 			return err
 		}
 	}
