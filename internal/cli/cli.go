@@ -132,7 +132,8 @@ operation failed, 5 not authenticated, 130 interrupted.`,
 	add(groupClient,
 		newClusterCommand(e), newNodeGroupCommand(e), newNodeCommand(e), newEventCommand(e), newImageCommand(e), newKeypairCommand(e))
 	add(groupOperator,
-		newUpCommand(e), newDownCommand(e), newServeCommand(e), newBundleCommand(e), newSweepCommand(e))
+		newUpCommand(e), newDownCommand(e), newServeCommand(e), newStatusCommand(e), newProjectCommand(e), newUserCommand(e),
+		newBundleCommand(e), newSweepCommand(e))
 	root.AddCommand(newAgentCommand(e), newVersionCommand(e))
 	usageArgs(root)
 	return root

@@ -37,10 +37,9 @@ type service struct {
 	fleet  *fleet.Fleet
 	engine *engine.Engine
 
-	api    *http.Server
-	agents *http.Server
+	api, agents, operator *http.Server
 	// Listeners are open before anything is said to be ready.
-	apiListener, agentListener net.Listener
+	apiListener, agentListener, operatorListener net.Listener
 }
 
 // assemble puts the parts together, from the ground up, and opens the
@@ -80,6 +79,9 @@ func assemble(ctx context.Context, c *Config, o Options, log *slog.Logger) (s *s
 	if s.agentListener, err = net.Listen("tcp", address.String()); err != nil {
 		return s, fmt.Errorf("listen for machines on %s: %w; another --agent-port avoids it", address, err)
 	}
+	if s.operatorListener, err = listenOperator(c.StateDir); err != nil {
+		return s, err
+	}
 	observed := newRequestMetrics(registry)
 	handler := api.NewServer(api.Config{
 		Log:       log,
@@ -95,6 +97,7 @@ func assemble(ctx context.Context, c *Config, o Options, log *slog.Logger) (s *s
 	})
 	s.api = api.HTTPServer(handler, log)
 	s.agents = agentapi.NewServer(s.fleet, log)
+	s.operator = s.operatorServer(o.Version, users)
 	return s, nil
 }
 
@@ -160,7 +163,7 @@ func versions(bundles *bundle.Cache, log *slog.Logger) func() []string {
 func (s *service) run(ctx context.Context, ready func()) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	part := func(name string, f func() error) <-chan struct{} {
 		done := make(chan struct{})
 		go func() {
@@ -174,6 +177,7 @@ func (s *service) run(ctx context.Context, ready func()) error {
 	}
 	engineDone := part("operations", func() error { return s.engine.Run(work) })
 	agentsDone := part("machines' listener", func() error { return s.agents.ServeTLS(s.agentListener, "", "") })
+	operatorDone := part("operators' socket", func() error { return s.operator.Serve(s.operatorListener) })
 	apiDone := part("API listener", func() error { return s.api.Serve(s.apiListener) })
 	ready()
 
@@ -185,9 +189,11 @@ func (s *service) run(ctx context.Context, ready func()) error {
 	s.log.Info("stopping", "grace", s.cfg.ShutdownGrace)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownGrace)
 	defer cancel()
-	if shutErr := s.api.Shutdown(grace); shutErr != nil {
-		s.log.Warn("requests were cut off", "error", shutErr)
-		s.api.Close()
+	for _, server := range []*http.Server{s.api, s.operator} {
+		if shutErr := server.Shutdown(grace); shutErr != nil {
+			s.log.Warn("requests were cut off", "error", shutErr)
+			server.Close()
+		}
 	}
 	stopWork()
 	<-engineDone
@@ -195,17 +201,17 @@ func (s *service) run(ctx context.Context, ready func()) error {
 		s.agents.Close()
 	}
 	<-agentsDone
+	<-operatorDone
 	<-apiDone
 	return err
 }
 
 // close lets go of everything that is open. Safe after a failed assemble.
 func (s *service) close() {
-	if s.apiListener != nil {
-		s.apiListener.Close() // closed already after a run
-	}
-	if s.agentListener != nil {
-		s.agentListener.Close()
+	for _, l := range []net.Listener{s.apiListener, s.agentListener, s.operatorListener} {
+		if l != nil {
+			l.Close() // closed already after a run
+		}
 	}
 	if s.fleet != nil {
 		s.fleet.Close()
