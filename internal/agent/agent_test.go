@@ -121,7 +121,7 @@ func TestStopOnTermination(t *testing.T) {
 	say := func(name string, after ...string) machine.Process {
 		return machine.Process{
 			Name: name, After: after, Env: []string{"ROOT=" + m.root},
-			Argv: []string{"/bin/sh", "-c", "trap 'sleep 0.1; echo " + name + " >> $ROOT/stopped; exit 0' TERM; sleep 1000 & echo $! > $ROOT/" + name + ".child; wait"},
+			Argv: []string{"/bin/sh", "-c", "trap 'sleep 0.1; echo " + name + " >> $ROOT/stopped; exit 0' TERM; sleep 100 & echo $! > $ROOT/" + name + ".child; wait"},
 		}
 	}
 	state := s.set(machine.State{Processes: []machine.Process{say("a"), say("b", "a"), say("c", "b")}})

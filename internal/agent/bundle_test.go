@@ -15,7 +15,7 @@ func TestBundleOfWantedDigest(t *testing.T) {
 	m := newTestMachine(t, s)
 	manifest := `{"version":"v1.30.3"}`
 	m.write(t, filepath.Join(machine.BundlesDir, "v1.30.3/manifest.json"), manifest)
-	m.write(t, filepath.Join(machine.BundlesDir, "v1.30.3/bin/kube"), "#!/bin/sh\nexec sleep 1000\n")
+	m.write(t, filepath.Join(machine.BundlesDir, "v1.30.3/bin/kube"), "#!/bin/sh\nexec sleep 100\n")
 	if err := os.Chmod(m.path(machine.BundlesDir, "v1.30.3/bin/kube"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,8 @@ func TestDivideCgroup(t *testing.T) {
 	if err := os.Mkdir(own, 0o755); err != nil {
 		t.Skipf("cgroups cannot be made here: %v", err)
 	}
-	cmd := exec.Command("/bin/sleep", "1000")
+	cmd := exec.Command("/bin/sleep", "100")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

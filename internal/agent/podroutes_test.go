@@ -28,7 +28,7 @@ func TestPodRoutes(t *testing.T) {
 		t.Parallel()
 		cmd := exec.Command(os.Args[0], "-test.run=^TestPodRoutes$", "-test.v")
 		cmd.Env = append(os.Environ(), "HANOK_TEST_NETNS=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

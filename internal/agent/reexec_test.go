@@ -43,7 +43,7 @@ func TestAgentReplacesItself(t *testing.T) {
 		p := processNamed(r, "keeps")
 		return r.Ready && p.Restarts == 1 && p.PID != kept && strings.HasPrefix(p.LastExit, "signal: killed")
 	})
-	changes.Argv[2] = "exec sleep 2000"
+	changes.Argv[2] = "exec sleep 200"
 	r := s.awaitReady(t, s.set(machine.State{Processes: []machine.Process{keeps, changes}}))
 	if processNamed(r, "changes").PID == processNamed(before, "changes").PID {
 		t.Error("a changed process was not restarted")

@@ -97,7 +97,8 @@ func (m *testMachine) bootUp(t *testing.T) {
 	m.cmd.Env = append(os.Environ(), envRole+"="+m.role, envRoot+"="+m.root)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	m.cmd.SysProcAttr = m.attr
-	m.cmd.WaitDelay = time.Second // processes may hold our pipe; not our concern
+	m.attr.Pdeathsig = syscall.SIGTERM // a killed test takes the agent and its processes along
+	m.cmd.WaitDelay = time.Second      // processes may hold our pipe; not our concern
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +137,10 @@ func (m *testMachine) killLeftovers() {
 	}
 }
 
-// sh is a process that runs a script and then sleeps until it is ended.
+// sh is a process that runs a script and then sleeps until it is ended, by
+// itself after a while if everything that could end it was killed.
 func (m *testMachine) sh(name, script string) machine.Process {
-	return machine.Process{Name: name, Argv: []string{"/bin/sh", "-c", script + "\nexec sleep 1000"}, Env: []string{"ROOT=" + m.root}}
+	return machine.Process{Name: name, Argv: []string{"/bin/sh", "-c", script + "\nexec sleep 100"}, Env: []string{"ROOT=" + m.root}}
 }
 
 func processNamed(r machine.Report, name string) machine.ProcessReport {

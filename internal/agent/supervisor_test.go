@@ -65,7 +65,7 @@ func TestOnlyWhatChangedIsRestarted(t *testing.T) {
 	}
 
 	state.Files[0].Content = []byte("2")
-	changes.Argv[2] = "exec sleep 2000"
+	changes.Argv[2] = "exec sleep 200"
 	state.Processes = []machine.Process{same, changes, reads}
 	after = s.awaitReady(t, s.set(state))
 	if processNamed(before, "same").PID != processNamed(after, "same").PID {
@@ -113,7 +113,7 @@ func TestProcessThatComesBackWaitsForItsFormerSelf(t *testing.T) {
 	m.bootUp(t)
 	p := machine.Process{
 		Name: "p", Env: []string{"ROOT=" + m.root},
-		Argv: []string{"/bin/sh", "-c", "mkdir $ROOT/lock || exit 9; trap 'sleep 0.3; rmdir $ROOT/lock; exit' TERM; sleep 1000 & wait"},
+		Argv: []string{"/bin/sh", "-c", "mkdir $ROOT/lock || exit 9; trap 'sleep 0.3; rmdir $ROOT/lock; exit' TERM; sleep 100 & wait"},
 	}
 	want := machine.State{Processes: []machine.Process{p}}
 	s.awaitReady(t, s.set(want))

@@ -72,6 +72,7 @@ func TestAgentAndService(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), envRoot+"="+root)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // not left behind by a killed test
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestAgentAndService(t *testing.T) {
 		}
 	})
 
-	sleeper := machine.Process{Name: "sleeper", Argv: []string{"/bin/sleep", "1000"}}
+	sleeper := machine.Process{Name: "sleeper", Argv: []string{"/bin/sleep", "100"}}
 	state := machine.State{
 		Files:        []machine.File{{Path: "/etc/one", Mode: 0o644, Content: []byte("1")}},
 		Certificates: []machine.Certificate{{Name: "kubelet", CommonName: "system:node:node-1", CertPath: "/kubelet.crt", KeyPath: "/kubelet.key"}},
