@@ -113,7 +113,9 @@ func (e *Engine) newNodes(c hanok.Cluster, g hanok.NodeGroup, plan *admission.Cl
 	}
 	nodes := []hanok.Node{node(hanok.RoleMaster, masterName(c, 0), e.cfg.Settings.ControlPlaneFlavor.ID, "")}
 	for i := range g.NodeCount {
-		nodes = append(nodes, node(hanok.RoleWorker, workerName(c, g, i), g.FlavorID, g.UUID))
+		n := node(hanok.RoleWorker, workerName(c, g, i), g.FlavorID, g.UUID)
+		n.PodCIDR = hanok.PodSubnet(c.PodCIDR(), c.PodSubnetSize(), i).String()
+		nodes = append(nodes, n)
 	}
 	return nodes
 }

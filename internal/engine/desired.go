@@ -71,8 +71,12 @@ func (d Desired) Render(ctx context.Context, nodeKey string) (machine.State, err
 	if node.Role == hanok.RoleMaster {
 		return kube.ControlPlane(facts, kube.Member{MachineID: node.UUID, Name: node.Name, Address: address}), nil
 	}
+	podCIDR, err := netip.ParsePrefix(node.PodCIDR)
+	if err != nil {
+		return machine.State{}, fmt.Errorf("pod CIDR of %s: %w", node.Name, err)
+	}
 	return kube.WorkerNode(facts, kube.Worker{
-		MachineID: node.UUID, Name: node.Name, Address: address,
+		MachineID: node.UUID, Name: node.Name, Address: address, PodCIDR: podCIDR,
 		GroupName: group.Name, FlavorName: spec.Flavor.Name, Zone: spec.Zone,
 		LoginUser: spec.Image.LoginUser, PublicKey: spec.Keypair.PublicKey,
 	}), nil

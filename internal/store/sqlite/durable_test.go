@@ -16,7 +16,7 @@ func TestDurability(t *testing.T) {
 	}
 	defer s.Close()
 	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"}
-	for what, db := range map[string]*sql.DB{"writer": s.write, "reader": s.read} {
+	for what, db := range map[string]*sql.DB{"writer": s.write.db, "reader": s.read.db} {
 		n := db.Stats().MaxOpenConnections
 		if what == "writer" && n != 1 {
 			t.Errorf("%d writers at once, want one", n)

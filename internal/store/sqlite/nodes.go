@@ -3,11 +3,11 @@ package sqlite
 import "github.com/hanok/hanok"
 
 const nodeColumns = `key, uuid, cluster_uuid, node_group_uuid, project_id, role, name, flavor_id, image_id,
-	port_id, address, status, version, created_at, updated_at`
+	port_id, address, pod_cidr, status, version, created_at, updated_at`
 
 func scanNode(r row) (n hanok.Node, err error) {
 	err = r.Scan(&n.Key, &n.UUID, &n.ClusterUUID, &n.NodeGroupUUID, &n.ProjectID, &n.Role, &n.Name, &n.FlavorID, &n.ImageID,
-		&n.PortID, &n.Address, &n.Status, &n.Version, micros{&n.CreatedAt}, micros{&n.UpdatedAt})
+		&n.PortID, &n.Address, &n.PodCIDR, &n.Status, &n.Version, micros{&n.CreatedAt}, micros{&n.UpdatedAt})
 	return n, err
 }
 
@@ -25,15 +25,15 @@ func (t *tx) NodeByKey(key string) (hanok.Node, error) {
 
 func (t *tx) PutNode(n hanok.Node) error {
 	_, err := t.exec("node "+n.Key, `INSERT INTO nodes (`+nodeColumns+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (key) DO UPDATE SET
 			uuid = excluded.uuid, cluster_uuid = excluded.cluster_uuid, node_group_uuid = excluded.node_group_uuid,
 			project_id = excluded.project_id, role = excluded.role, name = excluded.name,
 			flavor_id = excluded.flavor_id, image_id = excluded.image_id, port_id = excluded.port_id,
-			address = excluded.address, status = excluded.status, version = excluded.version,
+			address = excluded.address, pod_cidr = excluded.pod_cidr, status = excluded.status, version = excluded.version,
 			created_at = excluded.created_at, updated_at = excluded.updated_at`,
 		n.Key, n.UUID, n.ClusterUUID, n.NodeGroupUUID, n.ProjectID, n.Role, n.Name, n.FlavorID, n.ImageID,
-		n.PortID, n.Address, string(n.Status), n.Version, toMicros(n.CreatedAt), toMicros(n.UpdatedAt))
+		n.PortID, n.Address, n.PodCIDR, string(n.Status), n.Version, toMicros(n.CreatedAt), toMicros(n.UpdatedAt))
 	return err
 }
 

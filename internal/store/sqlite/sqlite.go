@@ -45,8 +45,8 @@ type Options struct {
 
 // Store is an open database. All methods may be called at once.
 type Store struct {
-	write *sql.DB
-	read  *sql.DB
+	write pool
+	read  pool
 	seal  *sealer
 	wakes *wakes
 
@@ -69,13 +69,17 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	// The file is made here so that it is never open to others, not even for
-	// a moment; SQLite gives its companions the same mode.
-	f, err := os.OpenFile(opts.Path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+	if fresh {
+		// The file is made here so that it is never open to others, not even
+		// for a moment; SQLite gives its companions the same mode. One that
+		// exists must not be opened here: closing it would drop the locks
+		// that this process may hold on it already.
+		f, err := os.OpenFile(opts.Path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+		f.Close()
 	}
-	f.Close()
 	s := &Store{wakes: newWakes()}
 	if s.write, err = connect(opts.Path, 1, "immediate", false); err != nil {
 		return nil, err
@@ -101,7 +105,13 @@ func isFresh(path string) (bool, error) {
 	return info.Size() == 0, nil
 }
 
-func connect(path string, connections int, txlock string, readOnly bool) (*sql.DB, error) {
+// pool is a set of connections and as many turns to use one.
+type pool struct {
+	db    *sql.DB
+	turns chan struct{}
+}
+
+func connect(path string, connections int, txlock string, readOnly bool) (pool, error) {
 	q := url.Values{"_txlock": {txlock}}
 	q.Add("_pragma", "busy_timeout(10000)")
 	q.Add("_pragma", "journal_mode(WAL)")
@@ -114,11 +124,11 @@ func connect(path string, connections int, txlock string, readOnly bool) (*sql.D
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("open the database %s: %w", path, err)
+		return pool{}, fmt.Errorf("open the database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return db, nil
+	return pool{db, make(chan struct{}, connections)}, nil
 }
 
 // prepare brings the schema up to date and takes up the key.
@@ -127,7 +137,7 @@ func (s *Store) prepare(ctx context.Context, opts Options, fresh bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, files, goose.WithSlog(opts.Log))
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.write.db, files, goose.WithSlog(opts.Log))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -149,7 +159,7 @@ const keyIDName = "store key check"
 
 func (s *Store) hasKeyID(ctx context.Context) (bool, error) {
 	var n int
-	err := s.write.QueryRowContext(ctx, `SELECT count(*) FROM secrets WHERE cluster_uuid = '' AND name = ?`, keyIDName).Scan(&n)
+	err := s.write.db.QueryRowContext(ctx, `SELECT count(*) FROM secrets WHERE cluster_uuid = '' AND name = ?`, keyIDName).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("read the database: %w", err)
 	}
@@ -184,15 +194,33 @@ func (s *Store) View(ctx context.Context, fn func(tx store.Tx) error) error {
 	return s.transact(ctx, s.read, fn)
 }
 
-func (s *Store) transact(ctx context.Context, db *sql.DB, fn func(tx store.Tx) error) error {
-	sqlTx, err := db.BeginTx(ctx, nil)
+// transact waits for a turn as long as ctx lasts. What runs then is not
+// interrupted in the midst of a statement: it takes milliseconds, and an
+// interrupted statement can leave the connection with its lock held and
+// nobody to release it (modernc.org/sqlite v1.38.2 drops the rows of a query
+// whose context ends as it returns). Between statements an ended ctx counts.
+func (s *Store) transact(ctx context.Context, p pool, fn func(tx store.Tx) error) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case p.turns <- struct{}{}:
+	}
+	defer func() { <-p.turns }()
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	whole := context.WithoutCancel(ctx)
+	sqlTx, err := p.db.BeginTx(whole, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	defer sqlTx.Rollback() // after a commit it does nothing
-	t := &tx{ctx: ctx, sql: sqlTx, seal: s.seal}
+	t := &tx{caller: ctx, ctx: whole, sql: sqlTx, seal: s.seal}
 	if err := fn(t); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -204,9 +232,9 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, fn func(tx store.Tx) e
 // Close closes the database. It waits for transactions under way.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		for _, db := range []*sql.DB{s.read, s.write} {
-			if db != nil {
-				s.closed = errors.Join(s.closed, db.Close())
+		for _, p := range []pool{s.read, s.write} {
+			if p.db != nil {
+				s.closed = errors.Join(s.closed, p.db.Close())
 			}
 		}
 	})

@@ -14,7 +14,8 @@ import (
 
 // tx is one transaction. It belongs to one goroutine.
 type tx struct {
-	ctx      context.Context
+	caller   context.Context // its end stops the transaction before the next statement
+	ctx      context.Context // of the statements themselves: never ends
 	sql      *sql.Tx
 	seal     *sealer
 	enqueued []int64
@@ -27,8 +28,11 @@ type row interface{ Scan(dest ...any) error }
 
 // one reads one record; what names it in errors.
 func one[T any](t *tx, scan func(row) (T, error), resource, id, query string, args ...any) (T, error) {
-	v, err := scan(t.sql.QueryRowContext(t.ctx, query, args...))
 	var zero T
+	if err := t.caller.Err(); err != nil {
+		return zero, context.Cause(t.caller)
+	}
+	v, err := scan(t.sql.QueryRowContext(t.ctx, query, args...))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return zero, hanok.NotFound(resource, id)
@@ -40,6 +44,9 @@ func one[T any](t *tx, scan func(row) (T, error), resource, id, query string, ar
 
 // many reads a list of records; what names them in errors.
 func many[T any](t *tx, scan func(row) (T, error), what, query string, args ...any) ([]T, error) {
+	if err := t.caller.Err(); err != nil {
+		return nil, context.Cause(t.caller)
+	}
 	rows, err := t.sql.QueryContext(t.ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", what, err)
@@ -61,6 +68,9 @@ func many[T any](t *tx, scan func(row) (T, error), what, query string, args ...a
 
 // exec runs a statement and gives the number of rows that it changed.
 func (t *tx) exec(what, query string, args ...any) (int64, error) {
+	if err := t.caller.Err(); err != nil {
+		return 0, context.Cause(t.caller)
+	}
 	res, err := t.sql.ExecContext(t.ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("write %s: %w", what, err)

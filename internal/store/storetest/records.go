@@ -35,7 +35,7 @@ func group(uuid, clusterUUID, name string) hanok.NodeGroup {
 func node(key, clusterUUID, groupUUID string) hanok.Node {
 	return hanok.Node{
 		Key: key, UUID: "uuid-" + key, ClusterUUID: clusterUUID, NodeGroupUUID: groupUUID, ProjectID: "p1",
-		Role: hanok.RoleWorker, Name: "node-" + key, FlavorID: "f1", ImageID: "i1", PortID: "port", Address: "10.0.0.9",
+		Role: hanok.RoleWorker, Name: "node-" + key, FlavorID: "f1", ImageID: "i1", PortID: "port", Address: "10.0.0.9", PodCIDR: "10.100.3.0/24",
 		Status: hanok.NodeActive, Version: "v1.30.3", CreatedAt: at(5), UpdatedAt: at(6),
 	}
 }

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"ViewIsOneSnapshot", testViewIsOneSnapshot},
 		{"UpdatesTakeTurns", testUpdatesTakeTurns},
 		{"CancelledUpdate", testCancelledUpdate},
+		{"CancelledMidway", testCancelledMidway},
 		{"CloseTwice", testCloseTwice},
 		{"WorkDelivers", testWorkDelivers},
 		{"WorkDeliversAtOnce", testWorkDeliversAtOnce},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/store"
@@ -159,5 +160,42 @@ func testCloseTwice(t *testing.T, s store.Store) {
 	}
 	if err := s.Update(t.Context(), func(store.Tx) error { return nil }); err == nil {
 		t.Error("a closed store takes an Update")
+	}
+}
+
+// testCancelledMidway: transactions whose context ends in their midst, again
+// and again, hold nothing up. (A store that interrupts statements can leave a
+// lock behind, with nobody to release it.)
+func testCancelledMidway(t *testing.T, s store.Store) {
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(tx.PutCluster(cluster("c1", "n", "p1")), tx.PutSecret("", "n", []byte("0")))
+	})
+	for n := range 200 {
+		ctx, cancel := context.WithTimeout(deadline(t), 500*time.Microsecond+time.Duration(n)*7*time.Microsecond)
+		err := s.Update(ctx, func(tx store.Tx) error {
+			for {
+				if err := tx.PutSecret("", "n", fmt.Append(nil, n)); err != nil {
+					return err
+				}
+				for range 5 {
+					if _, err := tx.Clusters(""); err != nil {
+						return err
+					}
+				}
+			}
+		})
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Update %d, whose context ended: %v, want context.DeadlineExceeded", n, err)
+		}
+	}
+	started := time.Now()
+	err := s.Update(deadline(t), func(tx store.Tx) error {
+		b, err := tx.Secret("", "n")
+		equal(t, "what cancelled Updates wrote", string(b), "0")
+		return err
+	})
+	if err != nil || time.Since(started) > 5*time.Second {
+		t.Errorf("an Update after many that were cancelled took %v: %v", time.Since(started), err)
 	}
 }

@@ -64,6 +64,7 @@ CREATE TABLE nodes (
     image_id        TEXT NOT NULL,
     port_id         TEXT NOT NULL,
     address         TEXT NOT NULL,
+    pod_cidr        TEXT NOT NULL,
     status          TEXT NOT NULL,
     version         TEXT NOT NULL,
     created_at      INTEGER NOT NULL,
