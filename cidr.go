@@ -1,6 +1,7 @@
 package hanok
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -125,6 +126,13 @@ func CheckPodSubnetSize(field string, pods netip.Prefix, size int) error {
 // MaxNodes is how many nodes a pod network has room for.
 func MaxNodes(pods netip.Prefix, podSubnetSize int) int {
 	return max(1<<max(podSubnetSize-pods.Bits(), 0)-3, 0)
+}
+
+// PodSubnet gives the i-th subnet of a pod network, from 0.
+func PodSubnet(pods netip.Prefix, podSubnetSize, i int) netip.Prefix {
+	base := pods.Masked().Addr().As4()
+	binary.BigEndian.PutUint32(base[:], binary.BigEndian.Uint32(base[:])+uint32(i)<<(32-podSubnetSize))
+	return netip.PrefixFrom(netip.AddrFrom4(base), podSubnetSize)
 }
 
 // PodIPsPerNode is how many pod addresses a node's pod subnet has.

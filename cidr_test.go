@@ -117,3 +117,23 @@ func TestQuoteBoundsWhatItRepeats(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestPodSubnet(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		pods string
+		size int
+		i    int
+		want string
+	}{
+		{"10.100.0.0/16", 24, 0, "10.100.0.0/24"},
+		{"10.100.0.0/16", 24, 255, "10.100.255.0/24"},
+		{"10.30.0.0/18", 26, 1, "10.30.0.64/26"},
+		{"10.30.0.0/18", 26, 255, "10.30.63.192/26"},
+		{"10.0.0.0/8", 20, 4095, "10.255.240.0/20"},
+	} {
+		if got := PodSubnet(netip.MustParsePrefix(tc.pods), tc.size, tc.i); got.String() != tc.want {
+			t.Errorf("subnet %d of %s by /%d is %s, want %s", tc.i, tc.pods, tc.size, got, tc.want)
+		}
+	}
+}

@@ -99,6 +99,7 @@ type Node struct {
 	ImageID       string
 	PortID        string // driver's id of its port; "" until made
 	Address       string // primary IP; "" until known
+	PodCIDR       string // a worker's part of the cluster's pod network; no other node of the cluster has it
 	Status        NodeStatus
 	// Version is the Kubernetes version that the machine is to run.
 	Version   string

@@ -136,9 +136,10 @@ func ControlPlane(f Facts, m Member) machine.State {
 				"--authentication-kubeconfig="+kubeconfigPath("controller-manager"),
 				"--authorization-kubeconfig="+kubeconfigPath("controller-manager"),
 				"--bind-address=127.0.0.1",
-				"--allocate-node-cidrs=true",
-				"--cluster-cidr="+f.PodCIDR.String(),
-				fmt.Sprintf("--node-cidr-mask-size=%d", f.PodSubnetSize),
+				// Nodes come with their pod CIDRs (hanok.PodSubnet): upstream's
+				// allocator begins by sleeping ten seconds, and the controllers
+				// behind it wait with it.
+				"--allocate-node-cidrs=false",
 				"--service-cluster-ip-range="+f.ServiceCIDR.String(),
 				"--cluster-name="+f.Name,
 				"--root-ca-file="+caPath,

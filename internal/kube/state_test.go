@@ -33,7 +33,7 @@ func testFacts(t *testing.T) Facts {
 func testWorker() Worker {
 	return Worker{
 		MachineID: "0b0c5d1e-0000-4000-8000-000000000002", Name: "c1-default-w-abc-node-0",
-		Address: netip.MustParseAddr("192.168.0.7"), GroupName: "default-worker", FlavorName: "m2.c2m4", Zone: "kr-pub-a",
+		Address: netip.MustParseAddr("192.168.0.7"), PodCIDR: netip.MustParsePrefix("10.30.0.64/26"), GroupName: "default-worker", FlavorName: "m2.c2m4", Zone: "kr-pub-a",
 	}
 }
 
@@ -125,8 +125,7 @@ func TestMaxPods(t *testing.T) {
 func TestControlPlaneTakesTheRanges(t *testing.T) {
 	s := ControlPlane(testFacts(t), testMember())
 	for name, flags := range map[string][]string{
-		"kube-apiserver":          {"--service-cluster-ip-range=10.20.0.0/16", "--advertise-address=198.18.2.9"},
-		"kube-controller-manager": {"--cluster-cidr=10.30.0.0/18", "--node-cidr-mask-size=26"},
+		"kube-apiserver": {"--service-cluster-ip-range=10.20.0.0/16", "--advertise-address=198.18.2.9"},
 	} {
 		argv := process(t, s, name).Argv
 		for _, flag := range flags {

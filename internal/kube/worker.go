@@ -14,6 +14,7 @@ type Worker struct {
 	MachineID  string // UUID
 	Name       string
 	Address    netip.Addr
+	PodCIDR    netip.Prefix
 	GroupName  string
 	FlavorName string
 	Zone       string
@@ -186,6 +187,7 @@ func flannelArgv(f Facts, w Worker) []string {
 		"--node-name=" + w.Name,
 		"--public-ip=" + w.Address.String(),
 		"--iface=" + interfaceName,
+		"--pod-cidr=" + w.PodCIDR.String(),
 	}
 }
 

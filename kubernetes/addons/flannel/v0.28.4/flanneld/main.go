@@ -31,6 +31,7 @@ type options struct {
 	kubeconfig, nodeName  string
 	iface, publicIP       string
 	netConfig, subnetFile string
+	podCIDR               string
 	masquerade            bool
 }
 
@@ -42,6 +43,7 @@ func main() {
 	flag.StringVar(&o.publicIP, "public-ip", "", "address at which the other nodes reach this one (default: the interface's)")
 	flag.StringVar(&o.netConfig, "net-config-path", "/etc/kube-flannel/net-conf.json", "file with flannel's network configuration")
 	flag.StringVar(&o.subnetFile, "subnet-file", "/run/flannel/subnet.env", "file that is written for the CNI plugin")
+	flag.StringVar(&o.podCIDR, "pod-cidr", "", "pod CIDR to give this node when it has none (default: wait until somebody does)")
 	flag.BoolVar(&o.masquerade, "ip-masq", true, "masquerade what pods send out of the cluster")
 	log.InitFlags(nil)
 	flag.Parse()
@@ -82,6 +84,9 @@ func run(ctx context.Context, o options) error {
 
 	m := newManager(api, o.nodeName, config)
 	backends.Go(func() { m.run(ctx) })
+	if o.podCIDR != "" {
+		backends.Go(func() { m.claimPodCIDR(ctx, o.podCIDR) })
+	}
 	// The backend asks for the MAC address of before as it begins, so this
 	// node must be known by then.
 	if _, err := m.waitOwn(ctx, func(n node) bool { return n.Spec.PodCIDR != "" }); err != nil {

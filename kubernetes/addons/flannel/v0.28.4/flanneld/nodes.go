@@ -82,15 +82,15 @@ func (c *apiClient) do(ctx context.Context, method, path string, body []byte) (*
 	return resp, nil
 }
 
-// patchStatus merges patch into the node's status and metadata.
-func (c *apiClient) patchStatus(ctx context.Context, name string, patch any) error {
+// patch merges a patch into the object at path.
+func (c *apiClient) patch(ctx context.Context, path string, patch any) error {
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	resp, err := c.do(ctx, http.MethodPatch, "/api/v1/nodes/"+url.PathEscape(name)+"/status", body)
+	resp, err := c.do(ctx, http.MethodPatch, path, body)
 	if err != nil {
 		return err
 	}

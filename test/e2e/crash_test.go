@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/client"
+	"github.com/hanok/hanok/internal/engine"
+)
+
+// crashEnv makes the service kill itself, as kill -9 does, at a boundary.
+const crashEnv = "HANOK_CRASH_AT"
+
+// Killed at every step boundary of create and of delete, the service goes on
+// when it is back, and ends with one set of machines.
+func TestCrashAtEveryBoundary(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	for _, b := range engine.Boundaries() {
+		t.Run(b.String(), func(t *testing.T) {
+			if b.Type == hanok.ClusterCreate {
+				testCrashInCreate(t, s, b.String())
+			} else {
+				testCrashInDelete(t, s, b.String())
+			}
+		})
+	}
+}
+
+func testCrashInCreate(t *testing.T, s *service, boundary string) {
+	s.stop(t)
+	s.start(t, crashEnv+"="+boundary)
+	s.login(t)
+	c := s.begin(t, s.request("crash"))
+	s.awaitCrash(t)
+	s.start(t)
+	s.awaitResumed(t, c.uuid)
+	s.await(t, c.uuid, "CREATE_COMPLETE", 60*time.Second)
+	c.fetchKubeconfig(t)
+
+	servers := s.serversOf(t, c.uuid)
+	nodes := c.nodes(t)
+	var ids, registered []string
+	for _, server := range servers {
+		ids = append(ids, "openstack:///"+server.ID)
+	}
+	for _, n := range nodes.Items {
+		registered = append(registered, n.Spec.ProviderID)
+	}
+	slices.Sort(ids)
+	slices.Sort(registered)
+	if len(ids) != 1 || !slices.Equal(ids, registered) {
+		t.Errorf("the API has machines %v, Kubernetes %v; want the same one", ids, registered)
+	}
+	// One control-plane member and one worker, and nothing beside them.
+	if got := s.machines(t); got != 2 {
+		t.Errorf("%d machines exist, want 2", got)
+	}
+	s.delete(t, c.uuid)
+	if got := s.machines(t); got != 0 {
+		t.Errorf("%d machines are left after the delete", got)
+	}
+}
+
+func testCrashInDelete(t *testing.T, s *service, boundary string) {
+	c := s.create(t, s.request("crash"))
+	s.stop(t)
+	s.start(t, crashEnv+"="+boundary)
+	if err := s.client.DeleteCluster(t.Context(), c.uuid); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitCrash(t)
+	s.start(t)
+	s.gone(t, c.uuid)
+	if got := s.machines(t); got != 0 {
+		t.Errorf("%d machines are left", got)
+	}
+}
+
+// While the service is down, clusters serve and kubectl works; a restart
+// restarts nothing of theirs.
+func TestClustersOutliveTheService(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	c := s.create(t, s.request("outlive"))
+	c.run(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s")
+	before := s.machinePIDs(t)
+	s.kill(t)
+	if got := len(c.nodes(t).Items); got != 1 {
+		t.Errorf("kubectl sees %d nodes while the service is down", got)
+	}
+	c.run(t, "create", "configmap", "written-while-down")
+	s.start(t)
+	eventually(t, 10*time.Second, "the service knows the cluster", func() error {
+		got, err := s.client.Cluster(t.Context(), c.uuid)
+		if err == nil && got.Status != "CREATE_COMPLETE" {
+			err = errors.New(got.Status)
+		}
+		return err
+	})
+	if after := s.machinePIDs(t); !slices.Equal(before, after) {
+		t.Errorf("the machines' processes changed from %v to %v", before, after)
+	}
+	s.delete(t, c.uuid)
+}
+
+// awaitCrash waits until the service has killed itself.
+func (s *service) awaitCrash(t *testing.T) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- s.cmd.Wait() }()
+	select {
+	case err := <-done:
+		var exit interface{ Sys() any }
+		if !errors.As(err, &exit) {
+			t.Fatalf("the service ended with %v, want SIGKILL\n%s", err, s.logTail())
+		}
+		if status, ok := exit.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+			t.Fatalf("the service ended with %v, want SIGKILL\n%s", err, s.logTail())
+		}
+	case <-time.After(60 * time.Second):
+		t.Fatalf("the service did not reach the boundary\n%s", s.logTail())
+	}
+}
+
+// awaitResumed checks that work on the cluster goes on within two seconds of
+// the service being back: its event's time moves, or it has ended.
+func (s *service) awaitResumed(t *testing.T, uuid string) {
+	t.Helper()
+	back := time.Now().UTC()
+	eventually(t, 2*time.Second, "the operation is resumed", func() error {
+		events, err := s.client.Events(t.Context(), uuid)
+		if err != nil || len(events) == 0 {
+			return fmt.Errorf("%d events, %v", len(events), err)
+		}
+		e := events[0]
+		if e.State == "IN_PROGRESS" && e.UpdatedAt != nil && e.UpdatedAt.Before(back.Add(-2*time.Second)) {
+			return fmt.Errorf("last touched %v", e.UpdatedAt)
+		}
+		return nil
+	})
+}
+
+func (s *service) delete(t *testing.T, uuid string) {
+	t.Helper()
+	if err := s.client.DeleteCluster(t.Context(), uuid); err != nil && client.StatusOf(err) != http.StatusNotFound {
+		t.Fatal(err)
+	}
+	s.gone(t, uuid)
+}
+
+func (s *service) serversOf(t *testing.T, clusterUUID string) []client.Server {
+	t.Helper()
+	all, err := s.client.Servers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(server client.Server) bool {
+		for _, v := range server.Metadata {
+			if strings.Contains(v, clusterUUID) {
+				return false
+			}
+		}
+		return true
+	})
+}
