@@ -2,11 +2,57 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/kube"
 	"github.com/hanok/hanok/internal/store"
 )
+
+// storeError is a failure of the store itself: the operation goes on later.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return "the store failed: " + e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// update writes as this operation: all of it in one transaction with its
+// event, or errFenced when the event is not this worker's any more.
+func (o *operation) update(ctx context.Context, fn func(tx store.Tx, event *hanok.Event) error) error {
+	var mine error // fn's own error, which is no failure of the store
+	err := o.e.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		mine = nil
+		event, err := tx.EventByID(o.event.ID)
+		if err != nil {
+			return err
+		}
+		if event.Epoch != o.event.Epoch || event.State != hanok.EventInProgress {
+			mine = errFenced
+			return mine
+		}
+		if err := fn(tx, &event); err != nil {
+			mine = err
+			return err
+		}
+		event.UpdatedAt = o.e.now()
+		return tx.UpdateEvent(event)
+	})
+	switch {
+	case err == nil, mine != nil && errors.Is(err, mine):
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return &storeError{err}
+}
+
+// view reads as this operation.
+func (o *operation) view(ctx context.Context, fn func(tx store.Tx) error) error {
+	err := o.e.cfg.Store.View(ctx, fn)
+	if err != nil && ctx.Err() == nil && hanok.KindOf(err) == hanok.KindInternal {
+		return &storeError{err}
+	}
+	return err
+}
 
 // What the steps read: always the store's present, never a copy of an
 // earlier step's, so that a step after a crash sees what one before it did.

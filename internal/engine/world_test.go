@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +16,6 @@ import (
 	"github.com/hanok/hanok/internal/bundle"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/fake"
-	"github.com/hanok/hanok/internal/kube"
 	"github.com/hanok/hanok/internal/machine"
 	"github.com/hanok/hanok/internal/store"
 	"github.com/hanok/hanok/internal/store/sqlite"
@@ -101,130 +98,6 @@ func (w *world) Verify(_ context.Context, version string) (*bundle.Bundle, error
 }
 
 func (w *world) Versions() ([]string, error) { return []string{"v1.30.3"}, nil }
-
-// The agents: they report once their machine runs.
-
-func (w *world) Prepare(tx store.Tx, nodeKey, clusterUUID string) (string, error) {
-	name := "token/" + nodeKey
-	if token, err := tx.Secret(clusterUUID, name); err == nil {
-		return string(token), nil
-	}
-	return "t-" + nodeKey, tx.PutSecret(clusterUUID, name, []byte("t-"+nodeKey))
-}
-
-func (w *world) CA() []byte { return []byte("agent ca") }
-
-func (w *world) Report(nodeKey string) (machine.Report, time.Time, bool) {
-	w.mu.Lock()
-	r, ok := w.reports[nodeKey]
-	w.mu.Unlock()
-	if ok {
-		return r, time.Now(), true
-	}
-	for _, m := range w.cloud.Inventory().Machines {
-		if m.Key == nodeKey && m.Status == infra.MachineActive && !w.apiDown.Load() {
-			return machine.Report{Applied: true, Ready: true, Processes: []machine.ProcessReport{{Name: apiServer, State: machine.ProcessReady}}}, time.Now(), true
-		}
-	}
-	return machine.Report{}, time.Time{}, false
-}
-
-func (w *world) Wait(ctx context.Context, nodeKey string, fulfilled func(machine.Report) bool) error {
-	for {
-		if r, _, ok := w.Report(nodeKey); ok && fulfilled(r) {
-			return nil
-		}
-		if err := sleep(ctx, 5*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-func (w *world) Changed(keys ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.changed = append(w.changed, keys...)
-}
-
-func (w *world) Forget(string) {}
-
-// setReport makes an agent report this.
-func (w *world) setReport(nodeKey string, r machine.Report) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.reports[nodeKey] = r
-}
-
-// Kubernetes: it runs where machines run.
-
-func (w *world) NewSecrets(clusterName string, now time.Time) (map[string][]byte, error) {
-	secrets := map[string][]byte{}
-	for _, name := range []string{
-		kube.SecretCACert, kube.SecretCAKey, kube.SecretFrontProxyCert, kube.SecretFrontProxyKey,
-		kube.SecretSAKey, kube.SecretSAPub, kube.SecretEncryptionKey, kube.SecretAdminCert, kube.SecretAdminKey,
-	} {
-		secrets[name] = []byte(name + " of " + clusterName)
-	}
-	return secrets, nil
-}
-
-func (w *world) Client(f kube.Facts, _ kube.Dial) (KubeClient, error) {
-	return &kubernetes{w, f.UUID}, nil
-}
-
-type kubernetes struct {
-	*world
-	cluster string
-}
-
-func (k *kubernetes) machines(role string) (running []infra.Machine) {
-	for _, m := range k.cloud.Inventory().Machines {
-		if m.ClusterUUID == k.cluster && m.Role == role && m.Status == infra.MachineActive {
-			running = append(running, m)
-		}
-	}
-	return running
-}
-
-func (k *kubernetes) Ready(context.Context) error {
-	if k.apiDown.Load() || len(k.machines(hanok.RoleMaster)) == 0 {
-		return errors.New("connection refused")
-	}
-	return nil
-}
-
-func (k *kubernetes) ApplyAddons(ctx context.Context, _ kube.Facts, workers int) error {
-	k.addons.Add(1)
-	return k.Ready(ctx)
-}
-
-func (k *kubernetes) Nodes(ctx context.Context) (states []kube.NodeState, err error) {
-	for _, m := range k.machines(hanok.RoleWorker) {
-		states = append(states, kube.NodeState{Name: m.Name, Ready: !k.notReady.Load()})
-	}
-	return states, k.Ready(ctx)
-}
-
-func (k *kubernetes) WaitNodesReady(ctx context.Context, names []string) error {
-	for {
-		states, err := k.Nodes(ctx)
-		missing := slices.Clone(names)
-		for _, s := range states {
-			if s.Ready {
-				missing = slices.DeleteFunc(missing, func(n string) bool { return n == s.Name })
-			}
-		}
-		if err == nil && len(missing) == 0 {
-			return nil
-		}
-		if err := sleep(ctx, 5*time.Millisecond); err != nil {
-			return fmt.Errorf("not Ready: %v: %w", missing, err)
-		}
-	}
-}
-
-func (k *kubernetes) DeleteNode(context.Context, string) error { return nil }
-func (k *kubernetes) Close()                                   {}
 
 // What tests ask for and look at.
 
