@@ -42,7 +42,8 @@ if [ "${1:-}" != lint ]; then
     echo "not root: tests of machines, networks and clusters will be skipped"
   fi
   part "unit tests" go test $(go list ./... | grep -v /test/)
-  part "end-to-end tests" go test -timeout 40m ./test/...
+  # One after another: each wants most of the machine.
+  part "end-to-end tests" go test -p 1 -timeout 40m ./test/...
   if [ "$(id -u)" = 0 ]; then
     part "nothing left behind" bin/hanok sweep --orphans --check
   fi

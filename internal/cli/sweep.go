@@ -152,12 +152,7 @@ func (f *sweepFlags) remove(ctx context.Context, found []local.Leftover) error {
 }
 
 func (f *sweepFlags) sweep(ctx context.Context, id string, notes []serve.Installation) error {
-	stateDir := ""
-	for _, i := range notes {
-		if i.ID == id {
-			stateDir = i.StateDir
-		}
-	}
+	stateDir := stateOf(id, notes)
 	if stateDir != "" && !f.force {
 		pid, err := serve.Running(stateDir)
 		if err != nil {
@@ -176,4 +171,15 @@ func (f *sweepFlags) sweep(ctx context.Context, id string, notes []serve.Install
 		}
 	}
 	return serve.Forget(id)
+}
+
+// stateOf gives the directory that holds an installation's state, "" where
+// none is known: a directory may belong to another installation by now.
+func stateOf(id string, notes []serve.Installation) string {
+	for _, i := range notes {
+		if now, err := serve.InstallationIn(i.StateDir); i.ID == id && err == nil && now.ID == id {
+			return i.StateDir
+		}
+	}
+	return ""
 }

@@ -86,10 +86,11 @@ func forget(dir, id string) error {
 // process id.
 var testDir = regexp.MustCompile(`^hanok-test-([0-9]+)-`)
 
-// Orphan tells whether nobody will come back to an installation: its state
-// directory is gone, or belonged to a test whose process has ended.
+// Orphan tells whether nobody will come back to an installation: its state is
+// gone, or belonged to a test whose process has ended.
 func (i Installation) Orphan() bool {
-	if _, err := os.Stat(i.StateDir); errors.Is(err, fs.ErrNotExist) {
+	switch now, err := InstallationIn(i.StateDir); {
+	case errors.Is(err, fs.ErrNotExist), err == nil && now.ID != i.ID:
 		return true
 	}
 	m := testDir.FindStringSubmatch(filepath.Base(i.StateDir))

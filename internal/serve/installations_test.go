@@ -43,13 +43,17 @@ func TestOrphan(t *testing.T) {
 	if err := ended.Run(); err != nil {
 		t.Fatal(err)
 	}
-	made := func(pattern string) string {
-		dir := filepath.Join(t.TempDir(), pattern)
+	holding := func(id, name string) string {
+		dir := filepath.Join(t.TempDir(), name)
 		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "installation"), []byte(id+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return dir
 	}
+	made := func(name string) string { return holding("aaaaaa", name) }
 	for dir, want := range map[string]bool{
 		made("hanok"):                                                  false,
 		filepath.Join(t.TempDir(), "gone"):                             true,
