@@ -114,6 +114,10 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 			return nil, fmt.Errorf("preparing for machines: %w", err)
 		}
 	}
+	// One service works for an installation, and this one has only begun.
+	if err := endRuntimes(ctx, cfg.InstallationID, "create", "start"); err != nil {
+		return nil, err
+	}
 	if err := installAgent(m.agentDir(), cfg.AgentBinary); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func TestUnfinished(t *testing.T) {
 	for name, leave := range map[string]func(b *bench, r *record){
 		"recorded": func(b *bench, r *record) {},
 		"volume begun": func(b *bench, r *record) {
-			if err := os.WriteFile(b.m.volumeOf(r.Machine.ID)+".partial", []byte("half"), 0o600); err != nil {
+			if err := os.WriteFile(b.m.volumeOf(r.Machine.ID)+".1.partial", []byte("half"), 0o600); err != nil {
 				b.Fatal(err)
 			}
 		},

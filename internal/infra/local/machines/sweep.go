@@ -2,7 +2,6 @@ package machines
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,7 +93,7 @@ func Remove(ctx context.Context, inst string) error {
 	if err != nil {
 		return err
 	}
-	if err := endRuntimes(inst); err != nil {
+	if err := endRuntimes(ctx, inst); err != nil {
 		return err
 	}
 	group := cgroupOf(inst)
@@ -177,13 +176,20 @@ func processes(inst string, groups cgroup.Host) ([]int, error) {
 	return pids, nil
 }
 
-// runtimeCalls finds processes with "--root <the installation's>" in their arguments.
-func runtimeCalls(inst string) []int {
+// runtimeCalls finds processes with "--root <the installation's>" in their
+// arguments, and one of the verbs too where any are given.
+func runtimeCalls(inst string, verbs ...string) []int {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	var pids []int
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(raw), "\x00--root\x00"+runtimeRoot(inst)+"\x00") {
+		if err != nil {
+			continue
+		}
+		args := strings.Split(string(raw), "\x00")
+		root := slices.Index(args, "--root")
+		if root < 0 || root+1 == len(args) || args[root+1] != runtimeRoot(inst) ||
+			len(verbs) > 0 && !slices.ContainsFunc(verbs, func(v string) bool { return slices.Contains(args, v) }) {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil {
@@ -193,13 +199,22 @@ func runtimeCalls(inst string) []int {
 	return pids
 }
 
-// endRuntimes ends calls of the runtime that a killed service left half done.
-// The init process that one may have made has the same arguments or is in the
-// installation's control group.
-func endRuntimes(inst string) error {
-	for _, pid := range runtimeCalls(inst) {
-		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("ending process %d: %w", pid, err)
+// endRuntimes ends calls of the runtime, with these verbs where any are given,
+// that outlived the service that made them, and waits for their end. The init
+// process that one may have made ends with it or is in the machine's control
+// group.
+func endRuntimes(ctx context.Context, inst string, verbs ...string) error {
+	for _, pid := range runtimeCalls(inst, verbs...) {
+		start, _, err := stat(pid)
+		if err != nil {
+			continue // it has ended
+		}
+		p := initProcess{pid: pid, start: start}
+		if err := p.signal(unix.SIGKILL); err != nil {
+			return err
+		}
+		if err := p.wait(ctx); err != nil {
+			return fmt.Errorf("process %d, a call of the runtime, does not end: %w", pid, err)
 		}
 	}
 	return nil

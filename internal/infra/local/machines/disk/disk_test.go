@@ -35,6 +35,10 @@ func TestVolume(t *testing.T) {
 		_ = Unmount(context.Background(), dir)
 		_ = Detach(context.Background(), file)
 	})
+	stale := file + ".7.partial" // of an attempt that was killed
+	if err := os.WriteFile(stale, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	begin := time.Now()
 	for range 2 {
 		if err := Create(ctx, file, 7*GiB); err != nil {
@@ -44,6 +48,9 @@ func TestVolume(t *testing.T) {
 	made := time.Since(begin)
 	if n, err := Allocated(file); err != nil || n > 64<<20 {
 		t.Errorf("the new volume takes up %d bytes (%v)", n, err)
+	}
+	if _, err := os.Stat(stale); err == nil {
+		t.Error("the remains of a killed attempt are still there")
 	}
 	begin = time.Now()
 	for range 2 {

@@ -25,11 +25,18 @@ func Create(ctx context.Context, path string, size int64) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	partial := path + ".partial"
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	// Names of their own: a mkfs that outlived its killed parent may still
+	// write to the file of the last attempt.
+	stale, _ := filepath.Glob(path + ".*.partial")
+	for _, s := range stale {
+		os.Remove(s)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
 	if err != nil {
 		return fmt.Errorf("making a volume: %w", err)
 	}
+	partial := f.Name()
+	defer os.Remove(partial)
 	err = f.Truncate(size)
 	if e := f.Close(); err == nil {
 		err = e
@@ -42,7 +49,6 @@ func Create(ctx context.Context, path string, size int64) error {
 	mkfs := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=32",
 		"-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1,assume_storage_prezeroed=1", partial)
 	if out, err := mkfs.CombinedOutput(); err != nil {
-		os.Remove(partial)
 		return fmt.Errorf("mkfs.ext4 on %s (Debian package e2fsprogs): %w: %s", path, err, strings.TrimSpace(string(out)))
 	}
 	if err := os.Rename(partial, path); err != nil {
