@@ -41,6 +41,10 @@ var ErrNotBuilt = errors.New("is not built")
 type Cache struct {
 	dir string
 
+	// verifying is held by the one Verify that reads files: after a start,
+	// everybody who needs the bundle asks at once, and each would read it all.
+	verifying sync.Mutex
+
 	mu   sync.Mutex
 	sums map[string]checked // by path: what Verify has read before
 }

@@ -49,6 +49,8 @@ func (c *Cache) Verify(ctx context.Context, version string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s cannot be used: %w; run `hanok bundle build %s`", version, err, version)
 	}
+	c.verifying.Lock()
+	defer c.verifying.Unlock()
 	for _, f := range b.Manifest.Files {
 		if err := ctx.Err(); err != nil {
 			return nil, err

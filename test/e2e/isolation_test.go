@@ -19,7 +19,7 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 		for _, in := range []*service{s, other} {
 			t.Run(in.project, func(t *testing.T) {
 				t.Parallel()
-				results <- made{in.createFor(t, in.request("same")), in}
+				results <- made{in.create(t, in.request("same")), in}
 			})
 		}
 	})

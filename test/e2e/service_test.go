@@ -31,9 +31,7 @@ type service struct {
 	url          string
 	args         []string
 	cmd          *exec.Cmd
-	env          []string // OS_* variables of its admin
-	client       *client.Client
-	flavor       client.Flavor
+	account      // whom it is asked as
 }
 
 // startService starts an installation of its own and removes all of it when

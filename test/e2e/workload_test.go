@@ -23,6 +23,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	body := s.request("workload")
+	body.nodes = "2" // the guide says String
 	body.labels["service_cluster_ip_range"] = "10.20.0.0/16"
 	body.labels["pods_network_cidr"] = "10.30.0.0/18"
 	body.labels["pods_network_subnet"] = "26"
@@ -107,8 +108,8 @@ func testNodes(t *testing.T, s *service, c *cluster) {
 		if got := n.Status.Capacity["cpu"]; got != fmt.Sprint(s.flavor.VCPUs) {
 			t.Errorf("node %s has %s CPUs, want %d", n.Metadata.Name, got, s.flavor.VCPUs)
 		}
-		if got := kibibytes(t, n.Status.Capacity["memory"]) >> 10; got != s.flavor.MemoryMB {
-			t.Errorf("node %s has %d MiB, want %d", n.Metadata.Name, got, s.flavor.MemoryMB)
+		if got := kibibytes(t, n.Status.Capacity["memory"]) >> 10; got != s.flavor.RAM {
+			t.Errorf("node %s has %d MiB, want %d", n.Metadata.Name, got, s.flavor.RAM)
 		}
 		if got := n.Metadata.Labels["magnum.openstack.org/nodegroup"]; got != "default-worker" {
 			t.Errorf("node %s is of group %q", n.Metadata.Name, got)
