@@ -30,7 +30,7 @@ need mkfs.ext4 e2fsprogs
 need ip iproute2
 need mount mount
 need nsenter util-linux
-need ssh-keygen openssh-client
+need ssh openssh-client
 need gcc gcc
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)

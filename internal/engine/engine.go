@@ -38,7 +38,7 @@ type Config struct {
 type Settings struct {
 	Region string
 	// ControlPlaneFlavor is the size of a control-plane member (2 vCPU,
-	// 1536 MiB), ControlPlaneDiskGB its boot volume (10 GiB).
+	// 1536 MiB), ControlPlaneDiskGB its boot volume (4 GiB).
 	ControlPlaneFlavor infra.Flavor
 	ControlPlaneDiskGB int
 	// Nameservers are given to the machines of subnets with an internet
@@ -107,7 +107,7 @@ func (s Settings) withDefaults() Settings {
 	if s.ControlPlaneFlavor == (infra.Flavor{}) {
 		s.ControlPlaneFlavor = infra.Flavor{ID: "control-plane", Name: "control-plane", Type: "general", VCPUs: 2, MemoryMB: 1536}
 	}
-	setDefault(&s.ControlPlaneDiskGB, 10)
+	setDefault(&s.ControlPlaneDiskGB, 4)
 	setDefault(&s.DeleteTimeout, 10*time.Minute)
 	setDefault(&s.StallTimeout, 10*time.Minute)
 	setDefault(&s.HealthInterval, 10*time.Second)

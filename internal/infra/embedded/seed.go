@@ -135,7 +135,7 @@ func seedCatalogue(tx store.Tx, now time.Time) error {
 	}
 	image := infra.Image{
 		ID: stableID(kindImage, NodeImageName), Name: NodeImageName, Status: "active", Visibility: "public",
-		MinDiskGB: 20, OSDistro: "Debian", OSVersion: "12", OSType: "linux", OSArch: "amd64",
+		MinDiskGB: 5, OSDistro: "Debian", OSVersion: "12", OSType: "linux", OSArch: "amd64",
 		LoginUser: "debian", Kubernetes: true, CreatedAt: now,
 	}
 	if err := put(tx, kindImage, image.ID, "", image.Name, now, image); err != nil {
