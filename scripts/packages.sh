@@ -27,9 +27,6 @@ need runc runc
 need nft nftables
 need mmdebstrap mmdebstrap
 need mkfs.ext4 e2fsprogs
-need ip iproute2
-need mount mount
-need nsenter util-linux
 need ssh openssh-client
 need gcc gcc
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)

@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -38,9 +41,22 @@ type env struct {
 
 // Main runs the command line of this process and gives its exit code.
 func Main() int {
+	// The programs that are called lie in directories which the path of a
+	// shell opened with "su" lacks.
+	os.Setenv("PATH", withSystemPrograms(os.Getenv("PATH")))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return run(ctx, env{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+}
+
+func withSystemPrograms(path string) string {
+	dirs := filepath.SplitList(path)
+	for _, dir := range []string{"/usr/sbin", "/sbin"} {
+		if !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return strings.Join(dirs, string(filepath.ListSeparator))
 }
 
 // run executes one command line.
