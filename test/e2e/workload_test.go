@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // What a cluster must be able to do, tried on one real cluster of two
@@ -108,7 +110,7 @@ func testNodes(t *testing.T, s *service, c *cluster) {
 		if got := n.Status.Capacity["cpu"]; got != fmt.Sprint(s.flavor.VCPUs) {
 			t.Errorf("node %s has %s CPUs, want %d", n.Metadata.Name, got, s.flavor.VCPUs)
 		}
-		if got := kibibytes(t, n.Status.Capacity["memory"]) >> 10; got != s.flavor.RAM {
+		if got := mebibytes(t, n.Status.Capacity["memory"]); got != s.flavor.RAM {
 			t.Errorf("node %s has %d MiB, want %d", n.Metadata.Name, got, s.flavor.RAM)
 		}
 		if got := n.Metadata.Labels["magnum.openstack.org/nodegroup"]; got != "default-worker" {
@@ -357,13 +359,13 @@ func testDrain(t *testing.T, c *cluster) {
 	c.run(t, "-n", "default", "rollout", "status", "deployment/echo", "--timeout=60s")
 }
 
-func kibibytes(t *testing.T, quantity string) int {
+func mebibytes(t *testing.T, quantity string) int {
 	t.Helper()
-	var n int
-	if _, err := fmt.Sscanf(quantity, "%dKi", &n); err != nil {
+	q, err := resource.ParseQuantity(quantity)
+	if err != nil {
 		t.Fatalf("memory %q: %v", quantity, err)
 	}
-	return n
+	return int(q.Value() >> 20)
 }
 
 func decode(t *testing.T, text string, v any) {

@@ -131,7 +131,7 @@ func TestImages(t *testing.T) {
 	}
 	a := f.get("/image/v2/images/" + f.image.ID)
 	for field, want := range map[string]any{
-		"name": f.image.Name, "status": "active", "min_disk": 20.0, "os_distro": "Debian", "os_version": "12", "os_type": "linux",
+		"name": f.image.Name, "status": "active", "min_disk": 5.0, "os_distro": "Debian", "os_version": "12", "os_type": "linux",
 		"os_architecture": "amd64", "login_username": "debian", "visibility": "public",
 	} {
 		if got := a.at(field); got != want {
