@@ -6,6 +6,7 @@ package quickstart
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -43,10 +44,18 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, dir: t.TempDir(), stateDir: state, listen: l.Addr().String()}
-	for _, name := range []string{"docs", "kubernetes"} {
-		if err := os.Symlink(filepath.Join(checkout, name), filepath.Join(s.dir, name)); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Symlink(filepath.Join(checkout, "kubernetes"), s.path("kubernetes")); err != nil {
+		t.Fatal(err)
+	}
+	// The example's request, with volumes that leave room for tests beside it.
+	request, err := os.ReadFile(filepath.Join(checkout, "docs", "examples", "create-cluster.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request = bytes.Replace(request, []byte(`"boot_volume_size": "20"`), []byte(`"boot_volume_size": "6"`), 1)
+	examples := s.path("docs", "examples")
+	if err := errors.Join(os.MkdirAll(examples, 0o755), os.WriteFile(filepath.Join(examples, "create-cluster.json"), request, 0o644)); err != nil {
+		t.Fatal(err)
 	}
 	build := exec.Command("go", "build", "-trimpath", "-o", s.path("bin", "hanok"), "./cmd/hanok")
 	build.Dir, build.Env = checkout, append(os.Environ(), "CGO_ENABLED=0")
