@@ -1,211 +1,164 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 
-	"github.com/vishvananda/netlink"
+	"github.com/google/uuid"
 
 	"github.com/hanok/hanok"
-	"github.com/hanok/hanok/internal/kube"
+	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/local"
 	"github.com/hanok/hanok/internal/machine"
-	"github.com/hanok/hanok/internal/machine/seed"
 )
 
-// The floor is the time that upstream's programs need by themselves: the
-// same programs with the same flags and files as a cluster of one worker,
-// started by hand in one set of namespaces, each as soon as what it waits for
-// answers. Certificates, files and images lie ready before the clock starts.
-
-const (
-	floorNode     = "floor-node"
-	floorEndpoint = "198.18.31.254"
-	floorResult   = "/var/lib/hanok/floor.json"
-)
-
-// floorConfig is the user data of the floor's machine.
-type floorConfig struct {
-	Version       string
-	Address       netip.Addr
-	RestrictedOOM bool
+// floor measures the bare floor in a machine of its own, made by the same
+// driver as all machines, in which stage is PID 1.
+type floor struct {
+	driver   *local.Driver
+	version  string
+	subnet   infra.Subnet
+	outcomes chan floorOutcome
+	server   *http.Server
 }
 
-// floorOutcome is what the machine leaves at floorResult.
+// floorOutcome is what one run of the floor gives, in seconds since its start.
 type floorOutcome struct {
-	Nanoseconds int64
-	Error       string
+	Ready float64            `json:"ready"`
+	Marks map[string]float64 `json:"marks"` // when each process answered
+	Error string             `json:"error,omitempty"`
 }
 
-// stage is PID 1 of the floor's machine, in place of the agent.
-func stage(cfg floorConfig) (time.Duration, error) {
-	if err := floorNetwork(); err != nil {
-		return 0, err
-	}
-	secrets, err := kube.NewSecrets("floor", time.Now())
-	if err != nil {
-		return 0, err
-	}
-	facts := kube.Facts{
-		Name: "floor", Endpoint: netip.MustParseAddrPort(floorEndpoint + ":6443"),
-		ServiceCIDR: netip.MustParsePrefix("10.254.0.0/16"),
-		PodCIDR:     netip.MustParsePrefix("10.100.0.0/16"), PodSubnetSize: 24,
-		Bundle: machine.Bundle{Version: cfg.Version}, Secrets: secrets,
-		RestrictedOOM: cfg.RestrictedOOM,
-	}
-	plane := kube.ControlPlane(facts, kube.Member{Name: "floor-master", Address: netip.MustParseAddr(floorEndpoint)})
-	worker := kube.WorkerNode(facts, kube.Worker{
-		MachineID: "00000000-0000-4000-8000-000000000001", Name: floorNode,
-		Address: cfg.Address, PodCIDR: hanok.PodSubnet(facts.PodCIDR, facts.PodSubnetSize, 0), GroupName: "default-worker", FlavorName: "floor",
+const floorTimeout = 2 * time.Minute
+
+func newFloor(ctx context.Context, o options, stateDir string) (*floor, error) {
+	f := &floor{version: o.version, outcomes: make(chan floorOutcome, 1), subnet: infra.Subnet{
+		ID: uuid.NewString(), Name: "floor", NetworkID: uuid.NewString(), ProjectID: "floor",
+		CIDR: netip.MustParsePrefix("192.168.0.0/24"), Gateway: netip.MustParseAddr("192.168.0.1"), InternetGateway: true,
+	}}
+	d, err := local.New(ctx, local.Config{
+		StateDir: stateDir, CacheDir: o.cacheDir, Init: []string{machine.AgentBinary, stageCommand},
 	})
-	for _, s := range []machine.State{plane, worker} {
-		if err := layOut(s, secrets); err != nil {
-			return 0, err
+	if err != nil {
+		return nil, fmt.Errorf("the floor's machine: %w", err)
+	}
+	f.driver = d
+	if err := d.Restore(ctx); err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
+	// Machines reach this address and port of the host, and no other.
+	f.server = &http.Server{Addr: d.AgentAddress().String(), Handler: http.HandlerFunc(f.take)}
+	go func() {
+		if err := f.server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			f.outcomes <- floorOutcome{Error: err.Error()}
 		}
+	}()
+	return f, nil
+}
+
+// take receives the outcome from the machine.
+func (f *floor) take(w http.ResponseWriter, r *http.Request) {
+	var o floorOutcome
+	if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
-	if err := seed.Apply(filepath.Join(machine.BundlesDir, cfg.Version), "/var/lib/containerd"); err != nil {
-		return 0, err
+	select {
+	case f.outcomes <- o:
+	default:
 	}
-	processes := append(plane.Processes, worker.Processes...)
+}
+
+// report sends the outcome from the machine to take.
+func report(url string, o floorOutcome) error {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	res, err := http.Post(url, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// run makes the machine, waits for its outcome and deletes it.
+func (f *floor) run(ctx context.Context) (o floorOutcome, err error) {
+	key := uuid.NewString()
+	port, err := f.driver.CreatePort(ctx, infra.PortSpec{Key: key, ClusterUUID: key, ProjectID: "floor", Subnet: f.subnet})
+	if err != nil {
+		return o, err
+	}
+	config, err := json.Marshal(floorConfig{
+		Version: f.version, Address: port.Address, RestrictedOOM: restrictedOOM(),
+		ReportTo: "http://" + f.driver.AgentAddress().String(),
+	})
+	if err != nil {
+		return o, err
+	}
+	m, err := f.driver.CreateMachine(ctx, infra.MachineSpec{
+		Key: key, Name: floorNode, ClusterUUID: key, ProjectID: "floor", Role: hanok.RoleWorker,
+		Flavor:     infra.Flavor{ID: "floor", Name: "floor", VCPUs: runtime.NumCPU(), MemoryMB: 4096},
+		BootVolume: infra.Volume{SizeGB: 20}, PortIDs: []string{port.ID}, UserData: config,
+	})
+	if err != nil {
+		return o, err
+	}
+	select {
+	case o = <-f.outcomes:
+	case <-ctx.Done():
+		return o, ctx.Err()
+	case <-time.After(floorTimeout):
+		return o, fmt.Errorf("nothing was heard of the machine for %v", floorTimeout)
+	}
+	if o.Error != "" {
+		return o, errors.New(o.Error)
+	}
+	return o, f.delete(ctx, m.ID, port.ID)
+}
+
+func (f *floor) delete(ctx context.Context, machineID, portID string) error {
+	if err := f.driver.DeleteMachine(ctx, machineID); err != nil {
+		return err
+	}
+	err := poll(ctx, floorTimeout, "the floor's machine is gone", func() error {
+		m, err := f.driver.Machine(ctx, machineID)
+		if hanok.KindOf(err) == hanok.KindNotFound {
+			return nil
+		}
+		return errors.Join(err, fmt.Errorf("it is %s %s", m.Status, m.Fault))
+	})
+	if err != nil {
+		return err
+	}
+	return f.driver.DeletePort(ctx, portID)
+}
+
+// remove takes everything of the floor off the host; ctx may have ended.
+func (f *floor) remove() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-
-	start := time.Now()
-	failed := make(chan error, len(processes))
-	for _, p := range processes {
-		go func() {
-			if err := startByHand(ctx, p, processes); err != nil {
-				failed <- err
-			}
-		}()
+	if f.server != nil {
+		f.server.Close()
 	}
-	client, err := kube.NewClient(facts, dialTCP(facts.Endpoint.String()))
-	if err != nil {
-		return 0, err
-	}
-	ready := make(chan error, 1)
-	go func() {
-		for client.Ready(ctx) != nil && ctx.Err() == nil {
-			pause(ctx)
-		}
-		ready <- client.WaitNodesReady(ctx, []string{floorNode})
-	}()
-	select {
-	case err := <-failed:
-		return 0, err
-	case err := <-ready:
-		return time.Since(start), err
-	}
+	err := f.driver.Destroy(ctx)
+	f.driver.Close()
+	return err
 }
 
-// floorNetwork puts the endpoint's address on the machine itself.
-func floorNetwork() error {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return err
-	}
-	address, err := netlink.ParseAddr(floorEndpoint + "/32")
-	if err != nil {
-		return err
-	}
-	if err := netlink.AddrAdd(lo, address); err != nil {
-		return err
-	}
-	return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644)
-}
-
-// layOut writes a state's files and certificates.
-func layOut(s machine.State, secrets map[string][]byte) error {
-	for _, f := range s.Files {
-		if err := writeFile(f.Path, f.Content, os.FileMode(f.Mode)); err != nil {
-			return err
-		}
-	}
-	for _, c := range s.Certificates {
-		cert, key := kube.SecretCACert, kube.SecretCAKey
-		if c.CA == machine.CAFrontProxy {
-			cert, key = kube.SecretFrontProxyCert, kube.SecretFrontProxyKey
-		}
-		ca, err := kube.LoadAuthority(secrets[cert], secrets[key])
-		if err != nil {
-			return err
-		}
-		if err := issue(ca, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func issue(ca *kube.Authority, c machine.Certificate) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	if err != nil {
-		return err
-	}
-	csr, err := x509.ParseCertificateRequest(der)
-	if err != nil {
-		return err
-	}
-	cert, err := ca.Sign(c, csr, time.Now())
-	if err != nil {
-		return err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		writeFile(c.CertPath, cert, 0o644),
-		writeFile(c.KeyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
-}
-
+// writeFile writes a file and the directories above it.
 func writeFile(path string, content []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(path, content, mode)
-}
-
-// startByHand waits for what the process waits for, and starts it.
-func startByHand(ctx context.Context, p machine.Process, all []machine.Process) error {
-	if p.WaitFor != nil {
-		waitFor(ctx, p.WaitFor)
-	}
-	for _, other := range all {
-		for _, after := range p.After {
-			if other.Name == after && other.Ready != nil {
-				waitFor(ctx, other.Ready)
-			}
-		}
-	}
-	log, err := os.Create("/var/log/" + p.Name + ".log")
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(p.Argv[0], p.Argv[1:]...)
-	cmd.Env = append(os.Environ(), p.Env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	err = cmd.Wait()
-	text, _ := os.ReadFile(log.Name())
-	if len(text) > 2000 {
-		text = text[len(text)-2000:]
-	}
-	return fmt.Errorf("%s ended: %v\n%s", p.Name, err, text)
 }

@@ -1,15 +1,157 @@
+// Command create measures what a cluster costs on this host: the time of
+// create, use and delete beside the bare floor of upstream's programs, and the
+// memory of clusters that idle. It makes an installation of its own, which it
+// removes; `hanok sweep --orphans` removes what a killed run left.
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
 )
 
+// options are the flags.
+type options struct {
+	hanok     string // program
+	cacheDir  string
+	version   string // Kubernetes
+	runs      int
+	clusters  int
+	idle      time.Duration
+	skipFloor bool
+	output    string
+	keepLogs  bool
+}
+
 func main() {
-	var cfg floorConfig
-	if err := json.Unmarshal([]byte(os.Args[1]), &cfg); err != nil {
-		panic(err)
+	// In the floor's machine this program is PID 1.
+	if len(os.Args) > 1 && os.Args[1] == stageCommand {
+		runStage()
+		return
 	}
-	fmt.Println(stage(cfg))
+	var o options
+	cache := os.Getenv("HANOK_CACHE_DIR")
+	if cache == "" {
+		cache = "/var/cache/hanok"
+	}
+	flag.StringVar(&o.hanok, "hanok", "bin/hanok", "the hanok program under test")
+	flag.StringVar(&o.cacheDir, "cache-dir", cache, "directory of bundles and root trees")
+	flag.StringVar(&o.version, "kube-version", "v1.30.3", "Kubernetes version of the clusters")
+	flag.IntVar(&o.runs, "n", 5, "runs of the floor and of create, one after the other in turn")
+	flag.IntVar(&o.clusters, "clusters", 5, "clusters that idle side by side in the end; 0 leaves memory out")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long clusters idle before their memory is measured")
+	flag.BoolVar(&o.skipFloor, "skip-floor", false, "leave out the bare floor")
+	flag.StringVar(&o.output, "o", "table", "output: table or json")
+	flag.BoolVar(&o.keepLogs, "keep-logs", false, "say where the service's log is and leave it there")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := bench(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (o *options) check() error {
+	switch {
+	case os.Geteuid() != 0:
+		return errors.New("this makes machines on the host: run it as root")
+	case o.runs < 0 || o.clusters < 0 || o.runs+o.clusters == 0:
+		return errors.New("-n and -clusters: nothing is left to measure")
+	case o.output != "table" && o.output != "json":
+		return fmt.Errorf("-o: %q is neither table nor json", o.output)
+	}
+	var err error
+	if o.hanok, err = filepath.Abs(o.hanok); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.hanok); err != nil {
+		return fmt.Errorf("%w; build it with: make build", err)
+	}
+	if _, err := os.Stat(o.kubectl()); err != nil {
+		return fmt.Errorf("%w; build the bundle with: %s bundle build %s", err, o.hanok, o.version)
+	}
+	return nil
+}
+
+func (o *options) kubectl() string {
+	return filepath.Join(o.cacheDir, "bundles", o.version, "bin", "kubectl")
+}
+
+// say tells how far it is, on standard error.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// bench measures all, and prints it.
+func bench(ctx context.Context, o options) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	// A sweep of orphans knows by the name whose it was.
+	dir, err := os.MkdirTemp("", fmt.Sprintf("hanok-test-%d-bench-", os.Getpid()))
+	if err != nil {
+		return err
+	}
+	if !o.keepLogs {
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	} else {
+		say("logs in %s", dir)
+	}
+	result := result{Host: thisHost(), Others: otherInstallations()}
+	if len(result.Others) > 0 {
+		say("warning: other installations run on this host and disturb the figures: %v", result.Others)
+	}
+	archive, err := probeArchive(ctx, dir)
+	if err != nil {
+		return err
+	}
+	var floor *floor
+	if !o.skipFloor && o.runs > 0 {
+		if floor, err = newFloor(ctx, o, filepath.Join(dir, "floor")); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, floor.remove()) }()
+	}
+	svc, err := startService(ctx, o, filepath.Join(dir, "service"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, svc.remove()) }()
+
+	// In turn, so that whatever else the host does hits both.
+	for i := range o.runs {
+		if floor != nil {
+			outcome, err := floor.run(ctx)
+			if err != nil {
+				return fmt.Errorf("the bare floor: %w", err)
+			}
+			say("run %d of %d: floor %.2f s", i+1, o.runs, outcome.Ready)
+			result.Floor = append(result.Floor, outcome)
+		}
+		created, err := svc.createOnce(ctx, archive)
+		if err != nil {
+			return fmt.Errorf("create: %w", err)
+		}
+		say("run %d of %d: create %.2f s, DNS answers %.2f s, delete %.2f s", i+1, o.runs, created.Complete, created.Marks[markDNS], created.Delete)
+		result.Creates = append(result.Creates, created)
+	}
+	if o.clusters > 0 {
+		if result.Memory, err = svc.measureMemory(ctx, o.clusters, o.idle); err != nil {
+			return err
+		}
+	}
+	if o.output == "json" {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(result)
+	}
+	result.print(os.Stdout)
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,16 +26,40 @@ func pause(ctx context.Context) {
 	}
 }
 
+// poll asks until ask says nil; after the time-out, or when ctx ends, its last
+// error is the answer.
+func poll(ctx context.Context, within time.Duration, what string, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		pause(ctx)
+		if ctx.Err() != nil {
+			return fmt.Errorf("waited for: %s: %w (%w)", what, err, ctx.Err())
+		}
+	}
+}
+
 // waitFor polls until the probe answers, as the machine agent does.
 func waitFor(ctx context.Context, p *machine.Probe) {
 	client := &http.Client{Timeout: time.Second}
+	defer client.CloseIdleConnections()
+	conf := &tls.Config{}
 	if p.CAPath != "" {
-		pool := x509.NewCertPool()
+		conf.RootCAs = x509.NewCertPool()
 		if pem, err := os.ReadFile(p.CAPath); err == nil {
-			pool.AppendCertsFromPEM(pem)
+			conf.RootCAs.AppendCertsFromPEM(pem)
 		}
-		client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	}
+	if p.CertPath != "" {
+		if pair, err := tls.LoadX509KeyPair(p.CertPath, p.KeyPath); err == nil {
+			conf.Certificates = []tls.Certificate{pair}
+		}
+	}
+	client.Transport = &http.Transport{TLSClientConfig: conf}
 	for ctx.Err() == nil && !answers(client, p) {
 		pause(ctx)
 	}
@@ -46,6 +72,7 @@ func answers(client *http.Client, p *machine.Probe) bool {
 		if err != nil {
 			return false
 		}
+		_, _ = io.Copy(io.Discard, res.Body) // or the connection is not used again
 		res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	case p.TCP != "":

@@ -110,6 +110,8 @@ func (k *kubernetes) ApplyAddons(ctx context.Context, _ kube.Facts, workers int)
 	return k.Ready(ctx)
 }
 
+func (k *kubernetes) WaitPodsWelcome(context.Context) error { return nil }
+
 func (k *kubernetes) Nodes(ctx context.Context) (states []kube.NodeState, err error) {
 	for _, m := range k.machines(hanok.RoleWorker) {
 		states = append(states, kube.NodeState{Name: m.Name, Ready: !k.notReady.Load()})

@@ -49,6 +49,7 @@ type Kubernetes interface {
 type KubeClient interface {
 	Ready(ctx context.Context) error
 	ApplyAddons(ctx context.Context, f kube.Facts, workers int) error
+	WaitPodsWelcome(ctx context.Context) error
 	Nodes(ctx context.Context) ([]kube.NodeState, error)
 	WaitNodesReady(ctx context.Context, names []string) error
 	DeleteNode(ctx context.Context, name string) error

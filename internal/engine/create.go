@@ -154,10 +154,20 @@ func (o *operation) applyAddons(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return addonPatience.retry(ctx, o.sayer("addons"), func(ctx context.Context) error {
+	err = addonPatience.retry(ctx, o.sayer("addons"), func(ctx context.Context) error {
 		return client.ApplyAddons(ctx, facts, len(nodes))
 	})
+	if err != nil {
+		return err
+	}
+	// Whoever waits for CREATE_COMPLETE may run a pod the next moment.
+	ctx, cancel := context.WithTimeout(ctx, welcomeLimit)
+	defer cancel()
+	return client.WaitPodsWelcome(ctx)
 }
+
+// welcomeLimit is far more than a controller manager that works at all needs.
+const welcomeLimit = 5 * time.Minute
 
 // addonPatience outlasts an API server that is ready but not settled yet.
 var addonPatience = patience{first: 50 * time.Millisecond, longest: time.Second, attempts: 60}

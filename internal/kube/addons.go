@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"text/template"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,6 +90,28 @@ func (c *Client) ApplyAddons(ctx context.Context, f Facts, workers int) error {
 	}
 	return g.Wait()
 }
+
+// WaitPodsWelcome returns when an ordinary user's first pod would be taken:
+// when the default namespace has its service account. The error of a context
+// that ended says what is missing.
+func (c *Client) WaitPodsWelcome(ctx context.Context) error {
+	accounts := schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	for {
+		_, err := c.dynamic.Resource(accounts).Namespace("default").Get(ctx, "default", metav1.GetOptions{})
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the default service account is not there: %w", err)
+		case <-time.After(accountPause):
+		}
+	}
+}
+
+// accountPause is short because the controller manager makes the account
+// within a fraction of a second of its start.
+const accountPause = 50 * time.Millisecond
 
 func (c *Client) apply(ctx context.Context, o *unstructured.Unstructured) error {
 	gk := o.GroupVersionKind().GroupKind()

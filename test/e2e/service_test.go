@@ -215,7 +215,7 @@ func (c *cluster) fetchKubeconfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.kubeconfig = write(t, filepath.Join(t.TempDir(), "kubeconfig"), []byte(config))
+	c.kubeconfig = write(t, filepath.Join(c.svc.dir, "kubeconfig-"+c.uuid), []byte(config))
 }
 
 // await waits for a status; a failed one ends the test with its reason.
