@@ -148,6 +148,11 @@ func (f *sweepFlags) remove(ctx context.Context, found []local.Leftover) error {
 			errs = append(errs, fmt.Errorf("installation %s: %w", id, err))
 		}
 	}
+	if f.orphans {
+		for _, dir := range serve.OrphanDirs(os.TempDir()) {
+			errs = append(errs, removeState(dir))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -93,10 +94,21 @@ func (i Installation) Orphan() bool {
 	case errors.Is(err, fs.ErrNotExist), err == nil && now.ID != i.ID:
 		return true
 	}
-	m := testDir.FindStringSubmatch(filepath.Base(i.StateDir))
+	return ofEndedTest(i.StateDir)
+}
+
+func ofEndedTest(stateDir string) bool {
+	m := testDir.FindStringSubmatch(filepath.Base(stateDir))
 	if m == nil {
 		return false
 	}
 	pid, err := strconv.Atoi(m[1])
 	return err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// OrphanDirs lists the state directories in a directory for temporary files
+// that belonged to tests which have ended.
+func OrphanDirs(tempDir string) []string {
+	dirs, _ := filepath.Glob(filepath.Join(tempDir, "hanok-test-*"))
+	return slices.DeleteFunc(dirs, func(dir string) bool { return !ofEndedTest(dir) })
 }

@@ -65,3 +65,21 @@ func TestOrphan(t *testing.T) {
 		}
 	}
 }
+
+func TestOrphanDirs(t *testing.T) {
+	t.Parallel()
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	orphan := filepath.Join(temp, fmt.Sprintf("hanok-test-%d-1", ended.ProcessState.Pid()))
+	for _, dir := range []string{orphan, filepath.Join(temp, fmt.Sprintf("hanok-test-%d-1", os.Getpid())), filepath.Join(temp, "hanok-test-x"), filepath.Join(temp, "other")} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := OrphanDirs(temp); !slices.Equal(got, []string{orphan}) {
+		t.Errorf("got %v, want %s alone", got, orphan)
+	}
+}
