@@ -68,12 +68,13 @@ func probeLayer(binary string) (io.ReadCloser, error) {
 			return nil, err
 		}
 	}
-	for path, from := range map[string]string{"probe": binary, "bin/busybox": "/bin/busybox"} {
-		content, err := os.ReadFile(from)
+	// In a fixed order: the layer is read more than once, and must be the same.
+	for _, file := range []struct{ path, from string }{{"probe", binary}, {"bin/busybox", "/bin/busybox"}} {
+		content, err := os.ReadFile(file.from)
 		if err != nil {
 			return nil, err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: path, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: file.path, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}); err != nil {
 			return nil, err
 		}
 		if _, err := w.Write(content); err != nil {
