@@ -35,10 +35,11 @@ func newSweepCommand(e env) *cobra.Command {
 network namespaces, interfaces, nftables tables, changed host settings) by
 name, and remove it. It needs no service, and no state directory.
 
---orphans means installations that nobody will come back to: their state
-directory is gone, or belonged to a test that has ended (then it goes too), or
-no service was ever known to be theirs and no Go test is running. Other state
-directories stay: a service that is started again makes its machines anew.
+--orphans means installations that nobody will come back to: their state is
+gone, or belonged to a test that has ended (then it goes too, and a service of
+the test's), or no service was ever known to be theirs and no Go test is
+running. Other state directories stay: a service that is started again makes
+its machines anew.
 
 An installation whose service runs is left alone without --force.`,
 		Example: `  hanok sweep --all --dry-run
@@ -148,10 +149,14 @@ func (f *sweepFlags) remove(ctx context.Context, found []local.Leftover) error {
 			errs = append(errs, fmt.Errorf("installation %s: %w", id, err))
 		}
 	}
-	if f.orphans {
-		for _, dir := range serve.OrphanDirs(os.TempDir()) {
-			errs = append(errs, removeState(dir))
+	if err := errors.Join(errs...); err != nil || !f.orphans {
+		return err
+	}
+	for _, dir := range serve.OrphanDirs(os.TempDir()) {
+		if err := serve.Stop(ctx, dir, stopPatience); err != nil {
+			return err
 		}
+		errs = append(errs, removeState(dir))
 	}
 	return errors.Join(errs...)
 }
@@ -159,6 +164,11 @@ func (f *sweepFlags) remove(ctx context.Context, found []local.Leftover) error {
 func (f *sweepFlags) sweep(ctx context.Context, id string, notes []serve.Installation) error {
 	stateDir := stateOf(id, notes)
 	if stateDir != "" && !f.force {
+		if f.orphans { // a service outlives the test that started it
+			if err := serve.Stop(ctx, stateDir, stopPatience); err != nil {
+				return err
+			}
+		}
 		pid, err := serve.Running(stateDir)
 		if err != nil {
 			return err
