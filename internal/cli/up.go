@@ -202,6 +202,9 @@ func (q *quickstart) cluster(ctx context.Context, c *client.Client, version stri
 		if cl.Name != name {
 			continue
 		}
+		if cl, err = c.Cluster(ctx, cl.UUID); err != nil { // lists give no reason
+			return cl, err
+		}
 		switch {
 		case strings.HasSuffix(cl.Status, "_FAILED"):
 			return cl, failedError{fmt.Sprintf("cluster %s is %s: %s; delete it, and run this again: hanok cluster delete %s", name, cl.Status, cl.StatusReason, name)}
