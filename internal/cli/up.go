@@ -207,7 +207,7 @@ func (q *quickstart) cluster(ctx context.Context, c *client.Client, version stri
 		}
 		switch {
 		case strings.HasSuffix(cl.Status, "_FAILED"):
-			return cl, failedError{fmt.Sprintf("cluster %s is %s: %s; delete it, and run this again: hanok cluster delete %s", name, cl.Status, cl.StatusReason, name)}
+			return cl, failedError{fmt.Sprintf("cluster %s is %s: %s (hanok cluster delete %s; then run this again)", name, cl.Status, cl.StatusReason, name)}
 		case cl.Status != "CREATE_IN_PROGRESS":
 			q.say("cluster", "%s (%s) is %s", name, cl.UUID, cl.Status)
 			return cl, nil
