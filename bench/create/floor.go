@@ -19,6 +19,7 @@ import (
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/local"
 	"github.com/hanok/hanok/internal/machine"
+	"github.com/hanok/hanok/internal/serve"
 )
 
 // floor measures the bare floor in a machine of its own, made by the same
@@ -52,6 +53,9 @@ func newFloor(ctx context.Context, o options, stateDir string) (*floor, error) {
 		return nil, fmt.Errorf("the floor's machine: %w", err)
 	}
 	f.driver = d
+	if err := (serve.Installation{ID: d.InstallationID(), StateDir: stateDir}).Note(); err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
 	if err := d.Restore(ctx); err != nil {
 		return nil, errors.Join(err, f.remove())
 	}
@@ -152,6 +156,9 @@ func (f *floor) remove() error {
 	}
 	err := f.driver.Destroy(ctx)
 	f.driver.Close()
+	if err == nil {
+		err = serve.Forget(f.driver.InstallationID())
+	}
 	return err
 }
 

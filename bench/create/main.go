@@ -27,7 +27,6 @@ type options struct {
 	idle      time.Duration
 	skipFloor bool
 	output    string
-	keepLogs  bool
 }
 
 func main() {
@@ -49,7 +48,6 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long clusters idle before their memory is measured")
 	flag.BoolVar(&o.skipFloor, "skip-floor", false, "leave out the bare floor")
 	flag.StringVar(&o.output, "o", "table", "output: table or json")
-	flag.BoolVar(&o.keepLogs, "keep-logs", false, "say where the service's log is and leave it there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := bench(ctx, o)
@@ -94,32 +92,27 @@ func bench(ctx context.Context, o options) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
-	// A sweep of orphans knows by the name whose it was.
-	dir, err := os.MkdirTemp("", fmt.Sprintf("hanok-test-%d-bench-", os.Getpid()))
+	work, err := newWorkplace()
 	if err != nil {
 		return err
 	}
-	if !o.keepLogs {
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	} else {
-		say("logs in %s", dir)
-	}
+	defer func() { err = errors.Join(err, work.remove()) }()
 	result := result{Host: thisHost(), Others: otherInstallations()}
 	if len(result.Others) > 0 {
 		say("warning: other installations run on this host and disturb the figures: %v", result.Others)
 	}
-	archive, err := probeArchive(ctx, dir)
+	archive, err := probeArchive(ctx, work.images)
 	if err != nil {
 		return err
 	}
-	var floor *floor
+	var bare *floor
 	if !o.skipFloor && o.runs > 0 {
-		if floor, err = newFloor(ctx, o, filepath.Join(dir, "floor")); err != nil {
+		if bare, err = newFloor(ctx, o, work.floor); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, floor.remove()) }()
+		defer func() { err = errors.Join(err, bare.remove()) }()
 	}
-	svc, err := startService(ctx, o, filepath.Join(dir, "service"))
+	svc, err := startService(ctx, o, work.service)
 	if err != nil {
 		return err
 	}
@@ -127,8 +120,8 @@ func bench(ctx context.Context, o options) (err error) {
 
 	// In turn, so that whatever else the host does hits both.
 	for i := range o.runs {
-		if floor != nil {
-			outcome, err := floor.run(ctx)
+		if bare != nil {
+			outcome, err := bare.run(ctx)
 			if err != nil {
 				return fmt.Errorf("the bare floor: %w", err)
 			}
@@ -140,7 +133,7 @@ func bench(ctx context.Context, o options) (err error) {
 			return fmt.Errorf("create: %w", err)
 		}
 		say("run %d of %d: create %.2f s, DNS answers %.2f s, delete %.2f s", i+1, o.runs, created.Complete, created.Marks[markDNS], created.Delete)
-		result.Creates = append(result.Creates, created)
+		result.Create = append(result.Create, created)
 	}
 	if o.clusters > 0 {
 		if result.Memory, err = svc.measureMemory(ctx, o.clusters, o.idle); err != nil {
@@ -154,4 +147,22 @@ func bench(ctx context.Context, o options) (err error) {
 	}
 	result.print(os.Stdout)
 	return nil
+}
+
+// workplace is where the bench keeps its files.
+type workplace struct{ images, floor, service string }
+
+// newWorkplace makes the directories. By their names a sweep of orphans knows
+// whose they were.
+func newWorkplace() (w workplace, err error) {
+	for name, dir := range map[string]*string{"images": &w.images, "floor": &w.floor, "service": &w.service} {
+		if *dir, err = os.MkdirTemp("", fmt.Sprintf("hanok-test-%d-bench-%s-", os.Getpid(), name)); err != nil {
+			return w, errors.Join(err, w.remove())
+		}
+	}
+	return w, nil
+}
+
+func (w workplace) remove() error {
+	return errors.Join(os.RemoveAll(w.images), os.RemoveAll(w.floor), os.RemoveAll(w.service))
 }

@@ -32,7 +32,9 @@ func InstallationIn(stateDir string) (Installation, error) {
 	return Installation{ID: strings.TrimSpace(string(b)), StateDir: stateDir}, err
 }
 
-// note keeps an installation's note.
+// Note makes the installation known to sweeps until Forget.
+func (i Installation) Note() error { return i.note(notesDir) }
+
 func (i Installation) note(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("note the installation: %w", err)

@@ -17,7 +17,7 @@ func openLocal(ctx context.Context, c *Config, log *slog.Logger) (infra.Driver, 
 	if err != nil {
 		return nil, err
 	}
-	if err := (Installation{ID: d.InstallationID(), StateDir: c.StateDir}).note(notesDir); err != nil {
+	if err := (Installation{ID: d.InstallationID(), StateDir: c.StateDir}).Note(); err != nil {
 		d.Close()
 		return nil, err
 	}
