@@ -64,7 +64,7 @@ func ControlPlane(f Facts, m Member) machine.State {
 		Certificates: []machine.Certificate{serving, kubeletClient, frontProxy, controllerManager, scheduler, podRoutes},
 		PodRoutes: &machine.PodRoutes{
 			Server: local, CAPath: caPath, CertPath: podRoutes.CertPath, KeyPath: podRoutes.KeyPath,
-			Interface: interfaceName,
+			Interface: interfaceName, PodCIDR: f.PodCIDR.String(),
 		},
 	}
 	state.Processes = []machine.Process{

@@ -126,7 +126,7 @@ func (s *service) request(name string) *createRequest {
 			"flavor_id": c.FlavorID, "fixed_network": c.NetworkID, "fixed_subnet": c.SubnetID,
 		},
 		labels: map[string]any{
-			"availability_zone": c.Zone, "boot_volume_size": "6", "boot_volume_type": c.VolumeType,
+			"availability_zone": c.Zone, "boot_volume_size": "5", "boot_volume_type": c.VolumeType,
 			"ca_enable": "false", "cert_manager_api": "True", "clusterautoscale": "nodegroupfeature",
 			"external_network_id": c.ExternalNet, "external_subnet_id_list": c.ExternalSubnet,
 			"kube_tag": c.Version, "master_lb_floating_ip_enabled": "true", "node_image": c.ImageID,

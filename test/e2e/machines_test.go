@@ -3,13 +3,17 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/hanok/hanok/internal/infra"
 )
 
 // hanokBinary gives the binary under test: bin/hanok of the checkout, static
@@ -129,4 +133,37 @@ func (s *service) router(t *testing.T) string {
 		t.Fatalf("routers are %v, %v; want one", found, err)
 	}
 	return found[0]
+}
+
+// inMachine runs a command inside a machine, as an operator does.
+func (s *service) inMachine(t *testing.T, id string, argv ...string) string {
+	t.Helper()
+	out, err := exec.Command("runc", append([]string{"--root", s.runcRoot(), "exec", id}, argv...)...).Output()
+	if err != nil {
+		t.Fatalf("runc exec %v: %v", argv, err)
+	}
+	return string(out)
+}
+
+// lockThread keeps the calling goroutine on its thread; the thread ends with it.
+func lockThread() { runtime.LockOSThread() }
+
+// subnet is the subnet of the account's clusters as drivers know it.
+func (s *service) subnet(t *testing.T) infra.Subnet {
+	t.Helper()
+	subnets, err := s.client.Subnets(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range subnets {
+		if n.ID == s.choice.SubnetID {
+			cidr := netip.MustParsePrefix(n.CIDR)
+			return infra.Subnet{
+				ID: n.ID, NetworkID: s.choice.NetworkID, CIDR: cidr,
+				Gateway: cidr.Addr().Next(), InternetGateway: s.choice.InternetGateway,
+			}
+		}
+	}
+	t.Fatalf("subnet %s is not listed", s.choice.SubnetID)
+	return infra.Subnet{}
 }

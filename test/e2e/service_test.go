@@ -131,26 +131,13 @@ func (s *service) remove(t *testing.T) {
 		if err != nil {
 			t.Errorf("sweep: %v\n%s", err, out)
 		}
-		if left := leftovers(s.bin, id); left != "" {
-			t.Errorf("after the sweep there remains:\n%s", left)
+		if left := traces(id, s.dir); len(left) > 0 {
+			t.Errorf("after the sweep there remains:\n%s", strings.Join(left, "\n"))
 		}
 	}
 	if err := os.RemoveAll(s.dir); err != nil {
 		t.Errorf("the state directory remains: %v", err)
 	}
-}
-
-// leftovers is what a second sweep would remove; "" when the host is clean.
-func leftovers(bin, id string) string {
-	out, err := exec.Command(bin, "sweep", "--installation", id, "--dry-run", "-o", "json").Output()
-	if err != nil {
-		return err.Error()
-	}
-	text := strings.TrimSpace(string(out))
-	if text == "[]" || text == "null" {
-		return ""
-	}
-	return text
 }
 
 func (s *service) logPath() string { return s.dir + "/service.log" }
