@@ -39,9 +39,9 @@ func TestNameOf(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"/opt/hanok/bundles/v1.30.3/bin/kube\x00kube-scheduler\x00--x\x00": "kube-scheduler",
-		"/opt/hanok/agent/hanok\x00agent\x00":                             agentName,
-		"/usr/bin/containerd\x00--log-level\x00":                          "containerd",
-		"sshd: /usr/sbin/sshd -D [listener]\x00":                          "sshd",
+		"/opt/hanok/agent/hanok\x00agent\x00":                              agentName,
+		"/usr/bin/containerd\x00--log-level\x00":                           "containerd",
+		"sshd: /usr/sbin/sshd -D [listener]\x00":                           "sshd",
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(dir+"/cmdline", []byte(line), 0o600); err != nil {
