@@ -114,6 +114,10 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 			return nil, fmt.Errorf("preparing for machines: %w", err)
 		}
 	}
+	// Machines see what is built later only in a directory that is there already.
+	if err := os.MkdirAll(cfg.BundlesDir, 0o755); err != nil {
+		return nil, fmt.Errorf("preparing for machines: %w", err)
+	}
 	// One service works for an installation, and this one has only begun.
 	if err := endRuntimes(ctx, cfg.InstallationID, "create", "start"); err != nil {
 		return nil, err

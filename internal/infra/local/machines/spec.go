@@ -89,11 +89,9 @@ func (m *Manager) mounts(id string, faces []hardware.Face) []specs.Mount {
 	for _, name := range names {
 		list = append(list, bind(filepath.Join(m.volumeDir(id), name), direct[name], "rw"))
 	}
-	list = append(list, bind(m.agentDir(), filepath.Dir(machine.AgentBinary), "ro"))
-	if _, err := os.Stat(m.cfg.BundlesDir); err == nil {
-		list = append(list, bind(m.cfg.BundlesDir, machine.BundlesDir, "ro"))
-	}
-	return list
+	return append(list,
+		bind(m.agentDir(), filepath.Dir(machine.AgentBinary), "ro"),
+		bind(m.cfg.BundlesDir, machine.BundlesDir, "ro"))
 }
 
 // devices are the nodes in /dev besides those that every container gets. The
