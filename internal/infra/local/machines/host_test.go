@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/local/machines/disk"
 	"github.com/hanok/hanok/internal/rootfs"
 )
 
@@ -50,10 +50,11 @@ func randomInstallation() string {
 	return hex.EncodeToString(b[:])
 }
 
-// emptyNetworks gives each machine a namespace with nothing in it.
+// emptyNetworks gives each machine a namespace with nothing in it. They are
+// kept apart from /run/netns, where other tests mount and unmount.
 type emptyNetworks struct{ inst string }
 
-func (n emptyNetworks) name(id string) string { return "hk-" + n.inst + "-m-" + id }
+func (n emptyNetworks) path(id string) string { return filepath.Join(runDir(n.inst), "netns", id) }
 
 func (n emptyNetworks) Port(_ context.Context, id string) (infra.Port, error) {
 	addr, err := netip.ParseAddr(strings.TrimPrefix(id, "port-"))
@@ -64,21 +65,29 @@ func (n emptyNetworks) Port(_ context.Context, id string) (infra.Port, error) {
 }
 
 func (n emptyNetworks) AttachMachine(_ context.Context, id string, _ []string) (string, error) {
-	path := "/run/netns/" + n.name(id)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
+	path := n.path(id)
+	if mounted, err := disk.Mounted(path); err != nil || mounted {
+		return path, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return "", err
 	}
 	return path, onOwnThread(func() error {
-		ns, err := netns.NewNamed(n.name(id))
-		if err == nil {
-			ns.Close()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
 		}
-		return err
+		return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
 	})
 }
 
-func (n emptyNetworks) DetachMachine(_ context.Context, id string) error {
-	if err := netns.DeleteNamed(n.name(id)); err != nil && !os.IsNotExist(err) {
+func (n emptyNetworks) DetachMachine(ctx context.Context, id string) error {
+	if err := disk.Unmount(ctx, n.path(id)); err != nil {
+		return err
+	}
+	if err := os.Remove(n.path(id)); !os.IsNotExist(err) {
 		return err
 	}
 	return nil
@@ -116,9 +125,6 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 		if err := Remove(context.Background(), inst); err != nil {
 			t.Errorf("cleaning up: %v", err)
 		}
-		for _, name := range namespaces(inst) {
-			_ = netns.DeleteNamed(name)
-		}
 	})
 	b.open()
 	return b
@@ -144,15 +150,6 @@ func stateDir(t *testing.T, inst string) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func namespaces(inst string) []string {
-	paths, _ := filepath.Glob("/run/netns/hk-" + inst + "-*")
-	var names []string
-	for _, p := range paths {
-		names = append(names, filepath.Base(p))
-	}
-	return names
 }
 
 func (b *bench) open() {
@@ -238,16 +235,13 @@ func (b *bench) nothingLeft(id string) {
 			b.Errorf("%s %s remains", l.Kind, l.Name)
 		}
 	}
-	for _, dir := range []string{b.m.stateOf(id), b.m.runOf(id), b.m.runtimeOf(id)} {
+	for _, dir := range []string{b.m.stateOf(id), b.m.runOf(id), b.m.runtimeOf(id), emptyNetworks{b.cfg.InstallationID}.path(id)} {
 		if _, err := os.Stat(dir); err == nil {
 			b.Errorf("%s remains", dir)
 		}
 	}
 	if b.m.cgroups.Exists(b.m.cgroupOf(id)) {
 		b.Error("its control group remains")
-	}
-	if left := namespaces(b.cfg.InstallationID); len(left) > 0 {
-		b.Errorf("network namespaces remain: %v", left)
 	}
 }
 
