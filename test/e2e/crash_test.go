@@ -13,6 +13,7 @@ import (
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/client"
 	"github.com/hanok/hanok/internal/engine"
+	"github.com/hanok/hanok/test/harness"
 )
 
 // crashEnv makes the service kill itself, as kill -9 does, at a boundary.
@@ -35,12 +36,12 @@ func TestCrashAtEveryBoundary(t *testing.T) {
 }
 
 func testCrashInCreate(t *testing.T, s *service, boundary string) {
-	s.stop(t)
-	s.start(t, crashEnv+"="+boundary)
-	s.login(t)
+	s.Stop(t)
+	s.Start(t, crashEnv+"="+boundary)
+	s.Login(t)
 	c := s.begin(t, s.request("crash"))
 	s.awaitCrash(t)
-	s.start(t)
+	s.Start(t)
 	s.awaitResumed(t, c.uuid)
 	s.await(t, c.uuid, "CREATE_COMPLETE", 60*time.Second)
 	c.fetchKubeconfig(t)
@@ -71,13 +72,13 @@ func testCrashInCreate(t *testing.T, s *service, boundary string) {
 
 func testCrashInDelete(t *testing.T, s *service, boundary string) {
 	c := s.create(t, s.request("crash"))
-	s.stop(t)
-	s.start(t, crashEnv+"="+boundary)
-	if err := s.client.DeleteCluster(t.Context(), c.uuid); err != nil {
+	s.Stop(t)
+	s.Start(t, crashEnv+"="+boundary)
+	if err := s.Client.DeleteCluster(t.Context(), c.uuid); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitCrash(t)
-	s.start(t)
+	s.Start(t)
 	s.gone(t, c.uuid)
 	if got := s.machines(t); got != 0 {
 		t.Errorf("%d machines are left", got)
@@ -92,14 +93,14 @@ func TestClustersOutliveTheService(t *testing.T) {
 	c := s.create(t, s.request("outlive"))
 	c.run(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s")
 	before := s.machinePIDs(t)
-	s.kill(t)
+	s.Kill(t)
 	if got := len(c.nodes(t).Items); got != 1 {
 		t.Errorf("kubectl sees %d nodes while the service is down", got)
 	}
 	c.run(t, "create", "configmap", "written-while-down")
-	s.start(t)
-	eventually(t, 10*time.Second, "the service knows the cluster", func() error {
-		got, err := s.client.Cluster(t.Context(), c.uuid)
+	s.Start(t)
+	harness.Eventually(t, 10*time.Second, "the service knows the cluster", func() error {
+		got, err := s.Client.Cluster(t.Context(), c.uuid)
 		if err == nil && got.Status != "CREATE_COMPLETE" {
 			err = errors.New(got.Status)
 		}
@@ -115,18 +116,18 @@ func TestClustersOutliveTheService(t *testing.T) {
 func (s *service) awaitCrash(t *testing.T) {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- s.cmd.Wait() }()
+	go func() { done <- s.Cmd.Wait() }()
 	select {
 	case err := <-done:
 		var exit interface{ Sys() any }
 		if !errors.As(err, &exit) {
-			t.Fatalf("the service ended with %v, want SIGKILL\n%s", err, s.logTail())
+			t.Fatalf("the service ended with %v, want SIGKILL\n%s", err, s.LogTail())
 		}
 		if status, ok := exit.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-			t.Fatalf("the service ended with %v, want SIGKILL\n%s", err, s.logTail())
+			t.Fatalf("the service ended with %v, want SIGKILL\n%s", err, s.LogTail())
 		}
 	case <-time.After(60 * time.Second):
-		t.Fatalf("the service did not reach the boundary\n%s", s.logTail())
+		t.Fatalf("the service did not reach the boundary\n%s", s.LogTail())
 	}
 }
 
@@ -135,8 +136,8 @@ func (s *service) awaitCrash(t *testing.T) {
 func (s *service) awaitResumed(t *testing.T, uuid string) {
 	t.Helper()
 	back := time.Now().UTC()
-	eventually(t, 2*time.Second, "the operation is resumed", func() error {
-		events, err := s.client.Events(t.Context(), uuid)
+	harness.Eventually(t, 2*time.Second, "the operation is resumed", func() error {
+		events, err := s.Client.Events(t.Context(), uuid)
 		if err != nil || len(events) == 0 {
 			return fmt.Errorf("%d events, %v", len(events), err)
 		}
@@ -150,7 +151,7 @@ func (s *service) awaitResumed(t *testing.T, uuid string) {
 
 func (s *service) delete(t *testing.T, uuid string) {
 	t.Helper()
-	if err := s.client.DeleteCluster(t.Context(), uuid); err != nil && client.StatusOf(err) != http.StatusNotFound {
+	if err := s.Client.DeleteCluster(t.Context(), uuid); err != nil && client.StatusOf(err) != http.StatusNotFound {
 		t.Fatal(err)
 	}
 	s.gone(t, uuid)
@@ -158,7 +159,7 @@ func (s *service) delete(t *testing.T, uuid string) {
 
 func (s *service) serversOf(t *testing.T, clusterUUID string) []client.Server {
 	t.Helper()
-	all, err := s.client.Servers(t.Context())
+	all, err := s.Client.Servers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

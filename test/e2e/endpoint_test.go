@@ -16,6 +16,7 @@ import (
 
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/local/network"
+	"github.com/hanok/hanok/test/harness"
 )
 
 // Everything names the endpoint and nothing a member: with another member
@@ -27,11 +28,11 @@ func TestMemberMovesBehindTheEndpoint(t *testing.T) {
 	c := s.create(t, s.request("moves"))
 	uuid := c.uuid
 	subnet := s.subnet(t)
-	s.kill(t) // the networks are ours while it is down
+	s.Kill(t) // the networks are ours while it is down
 
 	ctx := t.Context()
 	m, err := network.Open(ctx, network.Config{
-		StateDir: s.dir, InstallationID: s.installation(), AgentPort: 9512, Log: slog.New(slog.DiscardHandler),
+		StateDir: s.Dir, InstallationID: s.Installation(), AgentPort: 9512, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func TestMemberMovesBehindTheEndpoint(t *testing.T) {
 		return out
 	}
 	first := heartbeat()
-	eventually(t, 30*time.Second, "the kubelet reports by the new member", func() error {
+	harness.Eventually(t, 30*time.Second, "the kubelet reports by the new member", func() error {
 		if now := heartbeat(); now == first || !strings.Contains(now, "Z") {
 			return fmt.Errorf("the lease is still of %s", now)
 		}
@@ -164,7 +165,7 @@ func inNamespace(path string, f func()) error {
 // memberAddress is the address and port of the cluster's control-plane member.
 func (s *service) memberAddress(t *testing.T) string {
 	t.Helper()
-	for id := range s.runcList(t) {
+	for id := range s.RuncList(t) {
 		out := s.inMachine(t, id, "ip", "-4", "-o", "addr", "show", "dev", "eth0")
 		for _, field := range strings.Fields(out) {
 			if p, err := netip.ParsePrefix(field); err == nil && strings.HasPrefix(field, "198.18.") {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hanok/hanok/internal/client"
+	"github.com/hanok/hanok/test/harness"
 )
 
 // A create that cannot succeed ends CREATE_FAILED with a reason that says
@@ -42,7 +43,7 @@ func TestCreateThatCannotSucceed(t *testing.T) {
 					t.Errorf("the reason says nothing of %q: %s", want, failed.StatusReason)
 				}
 			}
-			events, err := s.client.Events(t.Context(), c.uuid)
+			events, err := s.Client.Events(t.Context(), c.uuid)
 			if err != nil || len(events) != 1 || events[0].State != "FAIL" {
 				t.Errorf("its events are %+v, %v", events, err)
 			}
@@ -64,13 +65,13 @@ func TestDamagedBundle(t *testing.T) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(cacheDir(), "rootfs"), filepath.Join(cache, "rootfs")); err != nil {
+	if err := os.Symlink(filepath.Join(harness.CacheDir(), "rootfs"), filepath.Join(cache, "rootfs")); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("cp", "-a", filepath.Join(cacheDir(), "bundles"), cache).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", "-a", filepath.Join(harness.CacheDir(), "bundles"), cache).CombinedOutput(); err != nil {
 		t.Fatalf("copying the bundles: %v\n%s", err, out)
 	}
-	program := filepath.Join(cache, "bundles", kubeTag, "bin", "kube")
+	program := filepath.Join(cache, "bundles", harness.KubeTag, "bin", "kube")
 	info, err := os.Stat(program)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestDamagedBundle(t *testing.T) {
 	s := startService(t, "--cache-dir", cache)
 	c := s.begin(t, s.request("damaged"))
 	failed := s.awaitFailed(t, c.uuid)
-	for _, want := range []string{"bin/kube", "checksum", "hanok bundle build " + kubeTag} {
+	for _, want := range []string{"bin/kube", "checksum", "hanok bundle build " + harness.KubeTag} {
 		if !strings.Contains(failed.StatusReason, want) {
 			t.Errorf("the reason says nothing of %q: %s", want, failed.StatusReason)
 		}
@@ -99,7 +100,7 @@ func TestDeleteEndsACreate(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	c := s.begin(t, s.request("hangs"))
-	eventually(t, 20*time.Second, "machines run", func() error {
+	harness.Eventually(t, 20*time.Second, "machines run", func() error {
 		if n := s.machines(t); n < 2 {
 			return fmt.Errorf("%d", n)
 		}
@@ -109,7 +110,7 @@ func TestDeleteEndsACreate(t *testing.T) {
 	if got := s.machines(t); got != 0 {
 		t.Errorf("%d machines are left", got)
 	}
-	events, err := s.client.Events(t.Context(), c.uuid)
+	events, err := s.Client.Events(t.Context(), c.uuid)
 	if err != nil || len(events) != 2 {
 		t.Fatalf("its events are %+v, %v", events, err)
 	}
@@ -121,9 +122,9 @@ func TestDeleteEndsACreate(t *testing.T) {
 func (s *service) awaitFailed(t *testing.T, uuid string) client.Cluster {
 	t.Helper()
 	var c client.Cluster
-	eventually(t, 60*time.Second, "the create fails", func() error {
+	harness.Eventually(t, 60*time.Second, "the create fails", func() error {
 		var err error
-		if c, err = s.client.Cluster(t.Context(), uuid); err != nil {
+		if c, err = s.Client.Cluster(t.Context(), uuid); err != nil {
 			return err
 		}
 		if c.Status != "CREATE_FAILED" {
@@ -139,7 +140,7 @@ func (s *service) awaitFailed(t *testing.T, uuid string) client.Cluster {
 
 func (s *service) largestFlavor(t *testing.T) string {
 	t.Helper()
-	flavors, err := s.client.Flavors(t.Context())
+	flavors, err := s.Client.Flavors(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

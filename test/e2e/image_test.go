@@ -100,5 +100,5 @@ func (s *service) loadProbe(t *testing.T, c *cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.hanok(t, "image", "load", c.uuid, archive)
+	s.Hanok(t, "image", "load", c.uuid, archive)
 }

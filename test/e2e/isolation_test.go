@@ -17,7 +17,7 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 	results := make(chan made, 2)
 	t.Run("create", func(t *testing.T) {
 		for _, in := range []*service{s, other} {
-			t.Run(in.project, func(t *testing.T) {
+			t.Run(in.Project, func(t *testing.T) {
 				t.Parallel()
 				results <- made{in.create(t, in.request("same")), in}
 			})
@@ -40,11 +40,11 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 	for _, m := range []struct{ see, cluster made }{{a, b}, {b, a}} {
 		status, _, body := s.api(t, "GET", "/v1/clusters/"+m.cluster.c.uuid, m.see.in.token(t), nil)
 		if status != 404 {
-			t.Errorf("project %s sees cluster of %s: %d %s", m.see.in.project, m.cluster.in.project, status, body)
+			t.Errorf("project %s sees cluster of %s: %d %s", m.see.in.Project, m.cluster.in.Project, status, body)
 		}
 		status, _, _ = s.api(t, "DELETE", "/v1/clusters/"+m.cluster.c.uuid, m.see.in.token(t), nil)
 		if status != 404 {
-			t.Errorf("project %s may delete a cluster of %s: %d", m.see.in.project, m.cluster.in.project, status)
+			t.Errorf("project %s may delete a cluster of %s: %d", m.see.in.Project, m.cluster.in.Project, status)
 		}
 	}
 	// By the network: the same address is another machine on each side.
@@ -61,7 +61,7 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 	}
 	for _, m := range all {
 		if got := len(m.c.nodes(t).Items); got != 1 {
-			t.Errorf("cluster of %s has %d nodes", m.in.project, got)
+			t.Errorf("cluster of %s has %d nodes", m.in.Project, got)
 		}
 		m.in.delete(t, m.c.uuid)
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hanok/hanok/internal/client"
+	"github.com/hanok/hanok/test/harness"
 )
 
 // cluster is one cluster of a service under test, spoken to by the bundle's
@@ -25,7 +25,7 @@ type cluster struct {
 func (c *cluster) try(args ...string) (string, error) { return c.tryStdin("", args...) }
 
 func (c *cluster) tryStdin(stdin string, args ...string) (string, error) {
-	cmd := exec.Command(c.svc.kubectl, append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
+	cmd := exec.Command(c.svc.Kubectl, append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -34,7 +34,7 @@ func (c *cluster) tryStdin(stdin string, args ...string) (string, error) {
 // run runs kubectl, gives its standard output, and ends the test when it fails.
 func (c *cluster) run(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(c.svc.kubectl, append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
+	cmd := exec.Command(c.svc.Kubectl, append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -46,7 +46,7 @@ func (c *cluster) run(t *testing.T, args ...string) string {
 func (c *cluster) apply(t *testing.T, namespace, manifest string) {
 	t.Helper()
 	// A namespace's service account is made a moment after the namespace.
-	eventually(t, 20*time.Second, "apply", func() error {
+	harness.Eventually(t, 20*time.Second, "apply", func() error {
 		out, err := c.tryStdin(manifest, "-n", namespace, "apply", "-f", "-")
 		if err != nil {
 			return &client.Error{Detail: out}
@@ -72,28 +72,4 @@ func render(t *testing.T, name string, values any) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// eventually asks again and again until ask says nil, or the time is over.
-func eventually(t *testing.T, within time.Duration, what string, ask func() error) {
-	t.Helper()
-	deadline := time.Now().Add(within)
-	for {
-		err := ask()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %v: %v", what, within, err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-}
-
-func write(t *testing.T, path string, content []byte) string {
-	t.Helper()
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hanok/hanok/internal/client"
+	"github.com/hanok/hanok/test/harness"
 )
 
 // A cluster on a subnet without an internet gateway, with an endpoint inside
@@ -16,7 +17,7 @@ import (
 func TestPrivateCluster(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
-	choice, err := s.client.Choose(t.Context(), client.Wishes{Version: kubeTag, Keypair: keypairName, Subnet: "isolated"})
+	choice, err := s.Client.Choose(t.Context(), client.Wishes{Version: harness.KubeTag, Keypair: harness.KeypairName, Subnet: "isolated"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,11 +37,11 @@ func TestPrivateCluster(t *testing.T) {
 		t.Errorf("the host reaches the private endpoint %s", address)
 	}
 	// From inside the VPC kubectl works.
-	out, err := exec.Command("nsenter", "--net="+s.router(t), s.kubectl, "--kubeconfig", c.kubeconfig, "get", "nodes", "--no-headers").CombinedOutput()
+	out, err := exec.Command("nsenter", "--net="+s.router(t), s.Kubectl, "--kubeconfig", c.kubeconfig, "get", "nodes", "--no-headers").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), " Ready ") {
 		t.Errorf("from inside the VPC: %v\n%s", err, out)
 	}
-	for id := range s.runcList(t) {
+	for id := range s.RuncList(t) {
 		if !strings.Contains(s.inMachine(t, id, "hostname"), "-node-") {
 			continue
 		}

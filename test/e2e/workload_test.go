@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/hanok/hanok/test/harness"
 )
 
 // What a cluster must be able to do, tried on one real cluster of two
@@ -80,7 +82,7 @@ func (c *cluster) nodes(t *testing.T) nodeList {
 
 func testNodes(t *testing.T, s *service, c *cluster) {
 	shown := s.show(t, c.uuid)
-	servers, err := s.client.Servers(t.Context())
+	servers, err := s.Client.Servers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,11 +109,11 @@ func testNodes(t *testing.T, s *service, c *cluster) {
 		if n.Status.NodeInfo.KubeletVersion != shown.COEVersion {
 			t.Errorf("node %s runs %s, want %s", n.Metadata.Name, n.Status.NodeInfo.KubeletVersion, shown.COEVersion)
 		}
-		if got := n.Status.Capacity["cpu"]; got != fmt.Sprint(s.flavor.VCPUs) {
-			t.Errorf("node %s has %s CPUs, want %d", n.Metadata.Name, got, s.flavor.VCPUs)
+		if got := n.Status.Capacity["cpu"]; got != fmt.Sprint(s.Flavor.VCPUs) {
+			t.Errorf("node %s has %s CPUs, want %d", n.Metadata.Name, got, s.Flavor.VCPUs)
 		}
-		if got := mebibytes(t, n.Status.Capacity["memory"]); got != s.flavor.RAM {
-			t.Errorf("node %s has %d MiB, want %d", n.Metadata.Name, got, s.flavor.RAM)
+		if got := mebibytes(t, n.Status.Capacity["memory"]); got != s.Flavor.RAM {
+			t.Errorf("node %s has %d MiB, want %d", n.Metadata.Name, got, s.Flavor.RAM)
 		}
 		if got := n.Metadata.Labels["magnum.openstack.org/nodegroup"]; got != "default-worker" {
 			t.Errorf("node %s is of group %q", n.Metadata.Name, got)
@@ -231,7 +233,7 @@ func testKubectl(t *testing.T, c *cluster) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.svc.kubectl, "--kubeconfig", c.kubeconfig, "-n", "default", "port-forward", "pod/"+p.name, ":8080")
+	cmd := exec.CommandContext(ctx, c.svc.Kubectl, "--kubeconfig", c.kubeconfig, "-n", "default", "port-forward", "pod/"+p.name, ":8080")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -274,7 +276,7 @@ func testExtensions(t *testing.T, c *cluster) {
 	}
 	c.apply(t, ns, render(t, "webhook-configuration.yaml", values))
 	refused := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"no","annotations":{"probe.hanok.test/refuse":"yes"}}}`
-	eventually(t, 20*time.Second, "the webhook refuses", func() error {
+	harness.Eventually(t, 20*time.Second, "the webhook refuses", func() error {
 		out, err := c.tryStdin(refused, "-n", ns, "create", "-f", "-")
 		if err == nil {
 			c.run(t, "-n", ns, "delete", "configmap", "no")
@@ -308,7 +310,7 @@ func testServiceAccountTokens(t *testing.T, c *cluster) {
 }
 
 func testTop(t *testing.T, c *cluster) {
-	eventually(t, 90*time.Second, "kubectl top nodes", func() error {
+	harness.Eventually(t, 90*time.Second, "kubectl top nodes", func() error {
 		out, err := c.try("top", "nodes", "--no-headers")
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
