@@ -13,6 +13,18 @@ type EventType string
 const (
 	ClusterCreate EventType = "CLUSTER_CREATE"
 	ClusterDelete EventType = "CLUSTER_DELETE"
+
+	NodeGroupCreate EventType = "NODEGROUP_CREATE"
+	NodeGroupDelete EventType = "NODEGROUP_DELETE"
+	ClusterResize   EventType = "CLUSTER_RESIZE" // of one group
+	NodesStop       EventType = "NODEGROUP_NODE_ACTION_NODE_STOP"
+	NodesStart      EventType = "NODEGROUP_NODE_ACTION_NODE_START"
+)
+
+// The types of resources that an event may be of.
+const (
+	ResourceCluster   = "cluster"
+	ResourceNodeGroup = "nodegroup"
 )
 
 // EventState is the state of an operation.
@@ -35,7 +47,7 @@ type Event struct {
 	ClusterName  string
 	ResourceUUID string
 	ResourceName string
-	ResourceType string // "cluster" or "nodegroup"
+	ResourceType string // ResourceCluster or ResourceNodeGroup
 	Type         EventType
 	State        EventState
 	Contents     string // progress, or why it failed; "" is null on the wire

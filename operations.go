@@ -5,9 +5,12 @@ type Operation string
 
 // The operations.
 const (
-	OpDelete     Operation = "delete"
-	OpLoadImage  Operation = "load an image"
-	OpKubeconfig Operation = "give its kubeconfig"
+	OpDelete Operation = "delete"
+	// OpChangeGroups makes, changes or deletes a node group.
+	OpChangeGroups Operation = "change its node groups"
+	OpLoadImage    Operation = "load an image"
+	OpKubeconfig   Operation = "give its kubeconfig"
+	OpSign         Operation = "sign a certificate"
 )
 
 // allowed is status × operation: which operation a cluster takes in which
@@ -20,11 +23,19 @@ var allowed = map[Operation]map[Status]bool{
 		UpdateInProgress: true, UpdateComplete: true, UpdateFailed: true,
 		DeleteInProgress: true, DeleteFailed: true,
 	},
+	OpChangeGroups: {
+		CreateComplete:   true,
+		UpdateInProgress: true, UpdateComplete: true, UpdateFailed: true,
+	},
 	OpLoadImage: {
 		CreateComplete:   true,
 		UpdateInProgress: true, UpdateComplete: true, UpdateFailed: true,
 	},
 	OpKubeconfig: {
+		CreateInProgress: true, CreateComplete: true,
+		UpdateInProgress: true, UpdateComplete: true, UpdateFailed: true,
+	},
+	OpSign: {
 		CreateInProgress: true, CreateComplete: true,
 		UpdateInProgress: true, UpdateComplete: true, UpdateFailed: true,
 	},
@@ -51,7 +62,9 @@ func Allow(op Operation, s Status) error {
 }
 
 // Operations lists every operation of the table, for its tests and documents.
-func Operations() []Operation { return []Operation{OpDelete, OpLoadImage, OpKubeconfig} }
+func Operations() []Operation {
+	return []Operation{OpDelete, OpChangeGroups, OpLoadImage, OpKubeconfig, OpSign}
+}
 
 // Statuses lists every status.
 func Statuses() []Status {

@@ -94,6 +94,12 @@ func SupportedEvents() map[string]map[EventType]string {
 			ClusterCreate: "Create a cluster",
 			ClusterDelete: "Delete a cluster",
 		},
-		"nodegroup_events": {},
+		"nodegroup_events": {
+			NodeGroupCreate: "Node group creation",
+			NodeGroupDelete: "Delete a node group",
+			ClusterResize:   "Resize the cluster",
+			NodesStart:      "Start worker node",
+			NodesStop:       "Stop worker node",
+		},
 	}
 }
