@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/kube"
@@ -52,4 +53,33 @@ func (e *Engine) CA(ctx context.Context, clusterUUID string) ([]byte, error) {
 		return err
 	})
 	return ca, err
+}
+
+// SignCertificate gives a client certificate (PEM) for a user's signing
+// request, by the cluster's authority; see kube.Authority.SignClient for what
+// is refused. KindConflict where no kubeconfig would be given either.
+func (e *Engine) SignCertificate(ctx context.Context, clusterUUID string, request []byte) ([]byte, error) {
+	var cert, key []byte
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) error {
+		c, err := tx.Cluster(clusterUUID)
+		if err != nil {
+			return err
+		}
+		if err := hanok.Allow(hanok.OpSign, c.Status); err != nil {
+			return err
+		}
+		if cert, err = tx.Secret(clusterUUID, kube.SecretCACert); err != nil {
+			return err
+		}
+		key, err = tx.Secret(clusterUUID, kube.SecretCAKey)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	ca, err := kube.LoadAuthority(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", clusterUUID, err)
+	}
+	return ca.SignClient(request, e.now())
 }

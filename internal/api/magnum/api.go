@@ -25,6 +25,8 @@ type Engine interface {
 	Kubeconfig(ctx context.Context, clusterUUID string) (string, error)
 	// CA gives the certificate of the cluster's Kubernetes authority, PEM.
 	CA(ctx context.Context, clusterUUID string) ([]byte, error)
+	// SignCertificate gives a client certificate, PEM, for a signing request.
+	SignCertificate(ctx context.Context, clusterUUID string, request []byte) ([]byte, error)
 	// LoadImage keeps an image archive for every present and future node, and
 	// gives the names of the images in it.
 	LoadImage(ctx context.Context, clusterUUID string, archive io.Reader) ([]string, error)

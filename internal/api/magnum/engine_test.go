@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/kube"
 )
 
 // recordingEngine notes what it was asked for.
@@ -50,4 +52,20 @@ func (e *recordingEngine) LoadImage(_ context.Context, _ string, archive io.Read
 	var err error
 	e.loaded, err = io.ReadAll(archive)
 	return []string{"docker.io/library/app:1"}, err
+}
+
+// SignCertificate signs with an authority of its own.
+func (e *recordingEngine) SignCertificate(_ context.Context, _ string, request []byte) ([]byte, error) {
+	if e.fail != nil {
+		return nil, e.fail
+	}
+	secrets, err := kube.NewSecrets("k8s", time.Now())
+	if err != nil {
+		return nil, err
+	}
+	ca, err := kube.LoadAuthority(secrets[kube.SecretCACert], secrets[kube.SecretCAKey])
+	if err != nil {
+		return nil, err
+	}
+	return ca.SignClient(request, time.Now())
 }

@@ -26,26 +26,3 @@ func (a *api) getKubeconfig(w http.ResponseWriter, r *http.Request) error {
 	respond.JSON(w, http.StatusOK, map[string]string{"config": config})
 	return nil
 }
-
-// getCertificate gives the certificate of the cluster's authority, as
-// Magnum's clients ask for it.
-func (a *api) getCertificate(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.clusterOf(r)
-	if err != nil {
-		return err
-	}
-	pem, err := a.Engine.CA(r.Context(), c.UUID)
-	if err != nil {
-		return err
-	}
-	base := respond.BaseURL(r)
-	respond.JSON(w, http.StatusOK, struct {
-		ClusterUUID string  `json:"cluster_uuid"`
-		PEM         string  `json:"pem"`
-		CSR         *string `json:"csr"`
-		Links       []link  `json:"links"`
-	}{c.UUID, string(pem), nil, []link{
-		{base + "/v1/certificates/" + c.UUID, "self"}, {base + "/certificates/" + c.UUID, "bookmark"},
-	}})
-	return nil
-}

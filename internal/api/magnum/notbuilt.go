@@ -34,7 +34,6 @@ var notBuilt = []missing{
 	{http.MethodGet, clusterPath + "/api_ep_ipacl", "Get Cluster API Endpoint IP Access Control"},
 	{http.MethodPatch, clusterPath, "Change a Cluster"},
 	{http.MethodPatch, "/v1/certificates/{cluster}", "Renew Cluster Certificate"},
-	{http.MethodPost, "/v1/certificates", "Sign a Certificate"},
 	{http.MethodPost, clusterPath + "/nodegroups", "Create a Node Group"},
 	{http.MethodDelete, groupPath, "Delete a Node Group"},
 	{http.MethodPatch, groupPath, "Change a Node Group"},

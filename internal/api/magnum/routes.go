@@ -41,6 +41,7 @@ func (a *api) routes() map[string]map[string]handlerFunc {
 		"/v1/clusters/{cluster}/nodegroups":             {http.MethodGet: a.listNodeGroups},
 		"/v1/clusters/{cluster}/nodegroups/{nodegroup}": {http.MethodGet: a.getNodeGroup},
 		"/v1/certificates/{cluster}":                    {http.MethodGet: a.getCertificate},
+		"/v1/certificates":                              {http.MethodPost: a.signCertificate},
 		"/v1/clustertemplates":                          {http.MethodGet: a.listTemplates},
 		"/v1/clustertemplates/{template}":               {http.MethodGet: a.getTemplate},
 		"/v1/supports":                                  {http.MethodGet: a.getSupports},

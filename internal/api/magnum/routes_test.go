@@ -129,7 +129,7 @@ func TestNotBuiltOperations(t *testing.T) {
 	const g = "/v1/clusters/k8s/nodegroups/default-worker"
 	want := []string{
 		"POST /v1/clusters/k8s/actions/resize", "POST /v1/clusters/k8s/actions/cni_update", "POST /v1/clusters/k8s/actions/update_sgw",
-		"POST /v1/clusters/k8s/api_ep_ipacl", "GET /v1/clusters/k8s/api_ep_ipacl", "PATCH /v1/certificates/k8s", "POST /v1/certificates/",
+		"POST /v1/clusters/k8s/api_ep_ipacl", "GET /v1/clusters/k8s/api_ep_ipacl", "PATCH /v1/certificates/k8s",
 		"PATCH /v1/clusters/k8s", "POST /v1/clusters/k8s/nodegroups/", "DELETE " + g, "PATCH " + g, "POST " + g + "/stop_node",
 		"POST " + g + "/start_node", "GET " + g + "/autoscale", "POST " + g + "/autoscale", "POST " + g + "/upgrade", "POST " + g + "/userscript",
 		"POST /v1/clusters/k8s/nodegroups/default-master/upgrade", "GET /v1/addon_types/", "GET /v1/addon_types/calico", "GET /v1/addons/", "GET /v1/addons/x",
