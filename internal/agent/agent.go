@@ -66,6 +66,7 @@ type agent struct {
 	service    *service
 	reaper     *reaper
 	supervisor *supervisor
+	scripts    *scripts
 	states     chan machine.State // newest desired state, at most one
 }
 
@@ -108,6 +109,7 @@ func Run(ctx context.Context, opt Options) error {
 	a.reaper = newReaper(opt.OwnsMachine, a.boot.pids())
 	defer a.reaper.close()
 	a.supervisor = newSupervisor(a)
+	a.scripts = newScripts(a)
 	return a.work(ctx)
 }
 

@@ -116,3 +116,12 @@ func writeJSON(path string, v any, mode fs.FileMode) error {
 	}
 	return writeFile(path, b, mode)
 }
+
+// syncJSON is writeJSON that returns when content and name are on the disk.
+func syncJSON(path string, v any, mode fs.FileMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return syncFile(path, b, mode)
+}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hanok/hanok/internal/machine"
@@ -43,6 +44,10 @@ func (a *agent) reconcile(ctx context.Context) {
 			if a.opt.taken != nil {
 				a.opt.taken(current)
 			}
+		case <-a.scripts.ended:
+			if !have {
+				continue
+			}
 		case <-again.C:
 			if !have {
 				continue
@@ -61,6 +66,7 @@ func (a *agent) reconcile(ctx context.Context) {
 			a.status.clear("apply")
 			pause = minApplyPause
 			again.Reset(max(time.Until(renew), time.Minute))
+			a.scripts.begin(ctx, current.Scripts)
 			images.start(ctx, func(ctx context.Context) { a.guard(func() { a.loadImages(ctx, current) }) })
 			routes.stop()
 			if p := current.PodRoutes; p != nil {
@@ -106,6 +112,9 @@ func (a *agent) apply(ctx context.Context, s machine.State) (renew time.Time, er
 	processes, err := a.processes(s)
 	if err != nil {
 		return time.Time{}, err
+	}
+	if a.scripts.pending(s.Scripts) {
+		processes = slices.DeleteFunc(processes, func(p process) bool { return slices.Contains(s.AfterScripts, p.Name) })
 	}
 	a.supervisor.set(processes)
 	a.removeStale(s)

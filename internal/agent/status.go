@@ -23,6 +23,9 @@ type status struct {
 	applied bool
 	images  []string
 	errors  map[string]string // by what went wrong
+	scripts []machine.ScriptReport
+	// scriptsDone: no script of the first boot is to run any more.
+	scriptsDone bool
 }
 
 func newStatus(b *boot, version string) *status {
@@ -97,9 +100,11 @@ func (s *status) report(processes []machine.ProcessReport) machine.Report {
 	r := machine.Report{
 		StateVersion: s.state,
 		Applied:      s.applied,
-		Ready:        s.applied,
+		Ready:        s.applied && s.scriptsDone,
 		Processes:    processes,
 		Images:       s.images,
+		Scripts:      s.scripts,
+		ScriptsDone:  s.scriptsDone,
 		AgentVersion: s.version,
 		BootID:       s.boot.ID,
 		Marks:        marks,

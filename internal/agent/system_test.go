@@ -36,7 +36,7 @@ func TestFirstProcessOfAMachine(t *testing.T) {
 	wanted := s.set(state)
 	m.bootUp(t)
 	r := s.awaitReady(t, wanted)
-	eventually(t, func() bool { return m.read("msgmax") != "" }, func() string { return "what p writes" })
+	eventually(t, func() bool { return m.read("msgmax") != "" && m.read("orphan") != "" }, func() string { return "what p writes" })
 	if got := strings.TrimSpace(m.read("hostname")); got != "worker-7" {
 		t.Errorf("host name %q", got)
 	}

@@ -79,6 +79,46 @@ type State struct {
 	// PodRoutes, on a control-plane member, keeps routes to the nodes' pod
 	// subnets through the nodes' addresses.
 	PodRoutes *PodRoutes `json:"pod_routes,omitempty"`
+	// Scripts are the user's. They run as root, in this order, once in the
+	// life of the machine: at its first boot. What a later state lists is not
+	// run.
+	Scripts []Script `json:"scripts,omitempty"`
+	// AfterScripts names the processes that start when the scripts have ended.
+	AfterScripts []string `json:"after_scripts,omitempty"`
+}
+
+// Script is a program of the user for the first boot of a machine. Its output
+// goes to /var/log/<Name>.output and its exit code to /var/log/<Name>.exitcode.
+// A script that fails holds nothing up: the report tells of it.
+type Script struct {
+	Name    string `json:"name"`
+	Content []byte `json:"content"` // its first line begins with "#!"
+	// Timeout in seconds, after which the script and what it started is
+	// killed; 0 is DefaultScriptTimeout.
+	Timeout int `json:"timeout,omitempty"`
+}
+
+// DefaultScriptTimeout is how long a script may run, in seconds.
+const DefaultScriptTimeout = 600
+
+// Exit codes that are not a script's own, as shells and timeout(1) have them.
+// A script that a signal ended has 128 and the signal's number.
+const (
+	ScriptTimedOut    = 124
+	ScriptNotRunnable = 126 // its first line names no program that runs
+	ScriptInterrupted = 255 // the machine stopped, or the agent was replaced, while it ran
+)
+
+// ScriptReport tells how a script of the first boot is.
+type ScriptReport struct {
+	Name    string    `json:"name"`
+	Started time.Time `json:"started"`
+	// Ended is zero while the script runs.
+	Ended    time.Time `json:"ended,omitzero"`
+	ExitCode int       `json:"exit_code"`
+	// Error says how it ended when that was not well: "exit status 3: <last
+	// line of its output>".
+	Error string `json:"error,omitempty"`
 }
 
 // Bundle names the Kubernetes release to run, by digest of its manifest. The
@@ -237,8 +277,12 @@ type Report struct {
 	Error        string          `json:"error,omitempty"`
 	Processes    []ProcessReport `json:"processes"`
 	Images       []string        `json:"images,omitempty"` // refs imported
-	AgentVersion string          `json:"agent_version"`
-	BootID       string          `json:"boot_id"` // new at each start of the machine
+	// Scripts are those of the first boot that have begun. ScriptsDone tells
+	// that none is to run any more.
+	Scripts      []ScriptReport `json:"scripts,omitempty"`
+	ScriptsDone  bool           `json:"scripts_done,omitempty"`
+	AgentVersion string         `json:"agent_version"`
+	BootID       string         `json:"boot_id"` // new at each start of the machine
 	// Marks are moments of the boot ("agent_start", "bootstrapped",
 	// "applied", "process:<name>:started", "process:<name>:ready").
 	Marks map[string]time.Time `json:"marks,omitempty"`
