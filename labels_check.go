@@ -41,11 +41,8 @@ func CheckLabels(labels map[string]string) error {
 	if !IsTrue(labels[LabelCertManager]) {
 		return Invalid("labels."+LabelCertManager, `must be "True"`)
 	}
-	if v := labels[LabelAutoscaler]; v != "" && v != "nodegroupfeature" {
-		return Invalid("labels."+LabelAutoscaler, `%s must be "nodegroupfeature"`, Quote(v))
-	}
-	if err := checkImageLabels(labels); err != nil {
-		return err
+	if v := labels[LabelImage]; !IsUUID(v) {
+		return Invalid("labels."+LabelImage, "%s must be the UUID of an image", Quote(v))
 	}
 	if err := checkCNI(labels[LabelCNI]); err != nil {
 		return err
@@ -53,22 +50,24 @@ func CheckLabels(labels map[string]string) error {
 	if err := checkExternal(labels); err != nil {
 		return err
 	}
+	return checkWorkerLabels(labels)
+}
+
+// checkWorkerLabels checks what a cluster's labels say of its first group,
+// and a group's labels of itself.
+func checkWorkerLabels(labels map[string]string) error {
+	if v := labels[LabelAutoscaler]; v != "" && v != "nodegroupfeature" {
+		return Invalid("labels."+LabelAutoscaler, `%s must be "nodegroupfeature"`, Quote(v))
+	}
+	if n, _ := readInt(labels[LabelBootVolumeSize]); n < BootVolumeMin || n > BootVolumeMax {
+		return Invalid("labels."+LabelBootVolumeSize, "%d GB is out of bounds; it must be %d to %d", n, BootVolumeMin, BootVolumeMax)
+	}
 	for _, name := range []string{"user_script", "user_script_v2"} {
 		if err := CheckUserScript("labels."+name, labels[name]); err != nil {
 			return err
 		}
 	}
 	return checkAutoscaler(labels)
-}
-
-func checkImageLabels(labels map[string]string) error {
-	if v := labels[LabelImage]; !IsUUID(v) {
-		return Invalid("labels."+LabelImage, "%s must be the UUID of an image", Quote(v))
-	}
-	if n, _ := readInt(labels[LabelBootVolumeSize]); n < BootVolumeMin || n > BootVolumeMax {
-		return Invalid("labels."+LabelBootVolumeSize, "%d GB is out of bounds; it must be %d to %d", n, BootVolumeMin, BootVolumeMax)
-	}
-	return nil
 }
 
 func checkCNI(cni string) error {
