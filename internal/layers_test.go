@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/bundle/..."},
 	{"internal/store/..."},
 	{"internal/infra/..."},
-	{"internal/kube/...", "internal/fleet", "internal/admission"},
+	{"internal/kube/...", "internal/fleet", "internal/admission", "internal/quota"},
 	{"internal/engine/..."},
 	{"internal/api/..."},
 	{"internal/serve"},

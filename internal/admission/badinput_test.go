@@ -51,7 +51,7 @@ func TestBadInput(t *testing.T) {
 		{drop("availability_zone"), "labels.availability_zone: ", "is missing"}, {label("availability_zone", "kr9-pub-z"), "labels.availability_zone: ", "could not be found"},
 		{drop("node_image"), "labels.node_image: ", "is missing"}, {label("node_image", nobody), "labels.node_image: ", "could not be found"},
 		{drop("boot_volume_type"), "labels.boot_volume_type: ", "is missing"}, {label("boot_volume_type", "Special HDD"), "labels.boot_volume_type: ", "General HDD"},
-		{drop("boot_volume_size"), "labels.boot_volume_size: ", "is missing"}, {label("boot_volume_size", "19"), "labels.boot_volume_size: ", "at least 20 GB"},
+		{drop("boot_volume_size"), "labels.boot_volume_size: ", "is missing"}, {label("boot_volume_size", "4"), "labels.boot_volume_size: ", "at least 5 GB"},
 		{label("boot_volume_size", "9999"), "labels.boot_volume_size: ", "out of bounds"}, {label("boot_volume_size", "big"), "labels.boot_volume_size: ", "integer"},
 		{drop("cert_manager_api"), "labels.cert_manager_api: ", "is missing"}, {label("cert_manager_api", "False"), "labels.cert_manager_api: ", `must be "True"`},
 		{drop("ca_enable"), "labels.ca_enable: ", "is missing"}, {label("ca_enable", "maybe"), "labels.ca_enable: ", `"True" or "False"`},
