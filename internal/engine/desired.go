@@ -169,7 +169,7 @@ func (d Desired) facts(tx store.Tx, clusterUUID string) (kube.Facts, error) {
 		Name: cluster.Name, UUID: cluster.UUID, Endpoint: spec.Endpoint,
 		ServiceCIDR: cluster.ServiceCIDR(), PodCIDR: cluster.PodCIDR(), PodSubnetSize: cluster.PodSubnetSize(),
 		Region: d.Region, Registry: d.Registry, RestrictedOOM: d.RestrictedOOM,
-		Secrets: map[string][]byte{},
+		OutsideDNS: spec.Subnet.InternetGateway, Secrets: map[string][]byte{},
 	}
 	for _, name := range factSecrets {
 		if facts.Secrets[name], err = tx.Secret(clusterUUID, name); err != nil {

@@ -44,7 +44,9 @@ func addonObjects(f Facts, workers int) ([]*unstructured.Unstructured, error) {
 		// Two replicas survive the loss of a node; on one node the second
 		// would only cost memory.
 		"Replicas": min(2, max(1, workers)),
-		"CoreDNS":  imageCoreDNS, "MetricsServer": imageMetricsServer,
+		// CoreDNS does not start when it is to forward to nobody.
+		"OutsideDNS": f.OutsideDNS,
+		"CoreDNS":    imageCoreDNS, "MetricsServer": imageMetricsServer,
 	}
 	names, err := fs.Glob(addonFiles, "addons/*.yaml")
 	if err != nil {

@@ -23,6 +23,9 @@ type Facts struct {
 	// Images that users loaded into this cluster, by digest.
 	LoadedImages []machine.Image
 	Registry     Registry
+	// OutsideDNS: the nodes have nameservers, because their subnet has an
+	// internet gateway. Without, the cluster resolves its own names alone.
+	OutsideDNS bool
 	// RestrictedOOM: the host does not let us lower oom_score_adj
 	// (no CAP_SYS_RESOURCE, as in containers and CI).
 	RestrictedOOM bool

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/hanok/hanok/internal/machine"
@@ -171,6 +172,31 @@ func TestMirrorsAndProxies(t *testing.T) {
 	}
 	if env := process(t, s, "containerd").Env; !slices.Contains(env, "HTTPS_PROXY=http://proxy.example:3128") {
 		t.Errorf("containerd's environment is %v", env)
+	}
+}
+
+// TestCorefile: where nodes have no nameservers, CoreDNS forwards to nobody,
+// and it says so by leaving the plugin out.
+func TestCorefile(t *testing.T) {
+	for _, outside := range []bool{true, false} {
+		f := testFacts(t)
+		f.OutsideDNS = outside
+		objects, err := addonObjects(f, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		corefile := ""
+		for _, o := range objects {
+			if o.GetKind() == "ConfigMap" && o.GetName() == "coredns" {
+				corefile, _, _ = unstructured.NestedString(o.Object, "data", "Corefile")
+			}
+		}
+		if strings.Contains(corefile, "forward . /etc/resolv.conf {") != outside || !strings.Contains(corefile, "kubernetes cluster.local") {
+			t.Errorf("with outside DNS %t the Corefile is\n%s", outside, corefile)
+		}
+		if strings.Count(corefile, "{") != strings.Count(corefile, "}") {
+			t.Errorf("braces do not match in\n%s", corefile)
+		}
 	}
 }
 

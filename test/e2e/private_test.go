@@ -41,6 +41,12 @@ func TestPrivateCluster(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), " Ready ") {
 		t.Errorf("from inside the VPC: %v\n%s", err, out)
 	}
+	// The cluster resolves its own names, without anyone to ask about others.
+	out, err = exec.Command("nsenter", "--net="+s.router(t), s.Kubectl, "--kubeconfig", c.kubeconfig,
+		"-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s").CombinedOutput()
+	if err != nil {
+		t.Errorf("cluster DNS: %v\n%s", err, out)
+	}
 	for id := range s.RuncList(t) {
 		if !strings.Contains(s.inMachine(t, id, "hostname"), "-node-") {
 			continue
