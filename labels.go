@@ -28,6 +28,8 @@ const (
 	LabelCAEnable        = "ca_enable"
 	LabelCAMin           = "ca_min_node_count"
 	LabelCAMax           = "ca_max_node_count"
+	LabelUserScript      = "user_script"    // older form; never changes
+	LabelUserScriptV2    = "user_script_v2" // runs after the older one
 )
 
 // What an unsent label means.
@@ -95,13 +97,14 @@ var labelRules = map[string]labelRule{
 	"ca_scale_down_delay_after_add": {form: intForm},
 	"ca_pod_replicas":               {form: intForm},
 
-	"user_script":                {support: offOnly},
-	"user_script_v2":             {support: offOnly},
+	LabelUserScript:   {},
+	LabelUserScriptV2: {},
+	LabelExtraVolumes: {form: listForm},
+
 	"strict_sg_rules":            {form: boolForm, support: offOnly},
 	"additional_network_id_list": {support: offOnly},
 	"additional_subnet_id_list":  {support: offOnly},
 	"extra_security_groups":      {form: listForm, support: offOnly},
-	"extra_volumes":              {form: listForm, support: offOnly},
 	"boot_volume_key_id":         {support: offOnly},
 	"boot_volume_appkey":         {support: offOnly},
 	"ncr_sgw":                    {support: offOnly},

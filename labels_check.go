@@ -1,6 +1,9 @@
 package hanok
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // UserScriptMax is the largest user script in bytes (guide: 64 KB).
 const UserScriptMax = 64 << 10
@@ -62,10 +65,13 @@ func checkWorkerLabels(labels map[string]string) error {
 	if n, _ := readInt(labels[LabelBootVolumeSize]); n < BootVolumeMin || n > BootVolumeMax {
 		return Invalid("labels."+LabelBootVolumeSize, "%d GB is out of bounds; it must be %d to %d", n, BootVolumeMin, BootVolumeMax)
 	}
-	for _, name := range []string{"user_script", "user_script_v2"} {
+	for _, name := range []string{LabelUserScript, LabelUserScriptV2} {
 		if err := CheckUserScript("labels."+name, labels[name]); err != nil {
 			return err
 		}
+	}
+	if _, err := ReadExtraVolumes("labels."+LabelExtraVolumes, labels[LabelExtraVolumes]); err != nil {
+		return err
 	}
 	return checkAutoscaler(labels)
 }
@@ -139,7 +145,14 @@ func LabelsWanted(labels map[string]string) []string {
 			names = append(names, name)
 		case name == LabelCNI && labels[name] == "calico-ebpf":
 			names = append(names, name)
+		case name == LabelExtraVolumes && encryptsExtraVolumes(labels[name]):
+			names = append(names, name+"[].volume_key_id")
 		}
 	}
 	return names
+}
+
+func encryptsExtraVolumes(text string) bool {
+	volumes, _ := ReadExtraVolumes("", text)
+	return slices.ContainsFunc(volumes, func(v ExtraVolume) bool { return v.Encrypted })
 }

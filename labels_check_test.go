@@ -41,6 +41,7 @@ func TestCheckLabels(t *testing.T) {
 		{"external_network_id", absent, "is missing; external_subnet_id_list needs it"},
 		{"external_subnet_id_list", absent, "is missing; external_network_id needs it"},
 		{"user_script", "#!/bin/sh\n", ""}, {"user_script", "echo", "must begin with"},
+		{"extra_volumes", `[{"volume_type":"a","volume_size":1}]`, ""},
 		{"user_script_v2", "#!" + strings.Repeat("x", UserScriptMax-2), ""},
 		{"user_script_v2", "#!" + strings.Repeat("x", UserScriptMax-1), "at most 65536"},
 	} {
@@ -108,9 +109,9 @@ func TestLabelsWanted(t *testing.T) {
 		t.Errorf("off-values are taken for wishes: %v", got)
 	}
 	for name, value := range map[string]string{
-		"ca_enable": "True", "user_script": "#!/bin/sh", "user_script_v2": "#!/bin/sh", "strict_sg_rules": "true",
+		"ca_enable": "True", "strict_sg_rules": "true",
 		"additional_network_id_list": "x", "additional_subnet_id_list": "x", "extra_security_groups": `[{"target_subnet":"x"}]`,
-		"extra_volumes": `[{"volume_size":1}]`, "boot_volume_key_id": "k", "boot_volume_appkey": "a", "ncr_sgw": "x", "obs_sgw": "x",
+		"boot_volume_key_id": "k", "boot_volume_appkey": "a", "ncr_sgw": "x", "obs_sgw": "x",
 		"mba_scale_out": `{"enable":true}`, "mba_scale_in": `{"enable":"True"}`, "fip_auto_bind_enable": "True", "fip_bind_subnet": "x",
 		"fip_selector": "x", "k8s_node_labels": `{"a":"b"}`, "control_plane_log": `{"enable":true}`, "skm": `{"key_id":"x"}`, "cni_driver": "calico-ebpf",
 	} {
@@ -119,6 +120,11 @@ func TestLabelsWanted(t *testing.T) {
 		if got := LabelsWanted(labels); !slices.Equal(got, []string{name}) {
 			t.Errorf("%s=%s: %v", name, value, got)
 		}
+	}
+	encrypted := goodLabels()
+	encrypted[LabelExtraVolumes] = `[{"volume_type":"a","volume_size":1,"volume_key_id":"k","volume_appkey":"a"}]`
+	if got := LabelsWanted(encrypted); !slices.Equal(got, []string{"extra_volumes[].volume_key_id"}) {
+		t.Errorf("an encrypted extra volume: %v", got)
 	}
 	for _, name := range LabelsNotBuilt() {
 		for _, off := range []string{"", "False", "[]", "{}"} {

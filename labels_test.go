@@ -70,7 +70,7 @@ func TestIsOff(t *testing.T) {
 func TestLabelsNotBuilt(t *testing.T) {
 	t.Parallel()
 	names := LabelsNotBuilt()
-	for _, name := range []string{"ca_enable", "user_script_v2", "strict_sg_rules", "extra_volumes", "ncr_sgw", "skm"} {
+	for _, name := range []string{"ca_enable", "strict_sg_rules", "ncr_sgw", "skm"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is missing in %v", name, names)
 		}

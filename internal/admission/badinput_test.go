@@ -71,7 +71,10 @@ func TestBadInput(t *testing.T) {
 		{label("cni_driver", "calico"), "labels.cni_driver: ", "no images of Calico"}, {label("cni_driver", "weave"), "labels.cni_driver: ", "not a known CNI"},
 		{label("clusterautoscale", "x"), "labels.clusterautoscale: ", "nodegroupfeature"},
 		{label("user_script", "echo"), "labels.user_script: ", "#!"}, {label("user_script_v2", "#!"+strings.Repeat("x", 64<<10)), "labels.user_script_v2: ", "at most"},
-		{label("extra_volumes", "x"), "labels.extra_volumes: ", "array"}, {label("strict_sg_rules", "x"), "labels.strict_sg_rules: ", `"True" or "False"`},
+		{label("extra_volumes", "x"), "labels.extra_volumes: ", "array"},
+		{label("extra_volumes", []any{map[string]any{"volume_type": "General HDD", "volume_size": 1, "volume_mount_path": "/etc"}}), "labels.extra_volumes[0].volume_mount_path: ", "/etc"},
+		{label("extra_volumes", []any{map[string]any{"volume_type": "Nothing", "volume_size": 1}}), "labels.extra_volumes[0].volume_type: ", "could not be found"},
+		{label("strict_sg_rules", "x"), "labels.strict_sg_rules: ", `"True" or "False"`},
 		{label("service_cluster_ip_range", "10.20.0.1/16"), "labels.service_cluster_ip_range: ", "host bits"}, {label("service_cluster_ip_range", "x"), "labels.service_cluster_ip_range: ", "not an IPv4 range"},
 		{label("service_cluster_ip_range", "10.20.0.0/26"), "labels.service_cluster_ip_range: ", "too small"}, {label("service_cluster_ip_range", "169.254.0.0/16"), "labels.service_cluster_ip_range: ", "link-local"},
 		{label("service_cluster_ip_range", "10.100.0.0/16"), "labels.service_cluster_ip_range: ", "overlaps"}, {label("service_cluster_ip_range", "198.18.0.0/20"), "labels.service_cluster_ip_range: ", "198.18.0.0/19"},
@@ -161,7 +164,7 @@ func TestQuotaBoundsNodeCount(t *testing.T) {
 		if err != nil || *p.Group.MaxNodeCount < n {
 			t.Errorf("quota %d: %v", quota, err)
 		}
-		if _, err := CreateCluster(context.Background(), f, f.caller, f.request(set("node_count", n+1)), opts); hanok.KindOf(err) != hanok.KindInvalid {
+		if _, err := CreateCluster(context.Background(), f, f.caller, f.request(set("node_count", n+1)), opts); hanok.KindOf(err) != hanok.KindForbidden || !strings.HasPrefix(err.Error(), "node_count: ") {
 			t.Errorf("one above quota %d: %v", quota, err)
 		}
 	}

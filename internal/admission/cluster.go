@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strconv"
 
@@ -23,8 +24,28 @@ const (
 type Options struct {
 	// Bundles are the Kubernetes versions that a bundle is on disk of.
 	Bundles []string
-	// GroupQuota is the most nodes that a node group may have; 0 is DefaultGroupQuota.
+	// GroupQuota is the most nodes that a node group of the project may have,
+	// where a quota is set; 0 leaves the guide's bound, DefaultGroupQuota.
 	GroupQuota int
+}
+
+// nodeCount reads a group's number of nodes. Beyond the guide's bound it is
+// KindInvalid; beyond a quota that was set, KindForbidden.
+func (opts Options) nodeCount(o object, field string, least int) (int, error) {
+	if opts.GroupQuota == 0 {
+		return o.bounded(field, least, DefaultGroupQuota)
+	}
+	n, err := o.integer(field)
+	switch {
+	case err != nil:
+		return n, err
+	case n < least:
+		return n, hanok.Invalid(field, "%d is out of bounds; it must be at least %d", n, least)
+	case n > opts.GroupQuota:
+		return n, &hanok.Error{Kind: hanok.KindForbidden, Field: field, Detail: fmt.Sprintf(
+			"%d nodes are more than the project's quota of %d for one node group; ask an administrator for a larger quota of Node", n, opts.GroupQuota)}
+	}
+	return n, nil
 }
 
 // clusterFields are the fields of a create request that are known.
@@ -70,6 +91,9 @@ func CreateCluster(ctx context.Context, cat infra.Catalogue, caller infra.Token,
 		return nil, err
 	}
 	if err := notEncrypted(ctx, cat, plan.BootVolume); err != nil {
+		return nil, err
+	}
+	if err := notEncryptedExtra(ctx, cat, plan.ExtraVolumes); err != nil {
 		return nil, err
 	}
 	return plan, nil
@@ -160,7 +184,7 @@ func defaultGroup(o object, c hanok.Cluster, opts Options) (hanok.NodeGroup, err
 	if quota == 0 {
 		quota = DefaultGroupQuota
 	}
-	count, err := o.bounded("node_count", 1, quota)
+	count, err := opts.nodeCount(o, "node_count", 1)
 	if err != nil {
 		return hanok.NodeGroup{}, err
 	}

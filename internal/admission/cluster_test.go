@@ -3,10 +3,12 @@ package admission
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/infra"
 )
 
 func TestGoodRequestBecomesAPlan(t *testing.T) {
@@ -60,6 +62,17 @@ func TestFormsThatClientsSend(t *testing.T) {
 		"any zone":                     {label("availability_zone", ""), func(p *ClusterPlan) bool { return p.Zone == "" }},
 		"facts of responses sent back": {label("os_distro", "CentOS", "flavor_type", "core"), func(p *ClusterPlan) bool { return p.Cluster.Labels["os_distro"] == "CentOS" }},
 		"the off-values of labels":     {label("strict_sg_rules", "False", "extra_volumes", []any{}, "extra_security_groups", "", "ncr_sgw", "", "cni_driver", "flannel"), ok},
+		"scripts": {label("user_script", "#!/bin/sh\n", "user_script_v2", "#!/bin/bash\n"), func(p *ClusterPlan) bool {
+			return p.Group.Labels["user_script"] == "#!/bin/sh\n" && p.Group.Labels["user_script_v2"] == "#!/bin/bash\n"
+		}},
+		"extra volumes": {label("extra_volumes", []any{
+			map[string]any{"volume_type": "General SSD", "volume_size": 3, "volume_mount_path": "/data", "volume_key_id": "", "volume_appkey": nil},
+			map[string]any{"volume_type": "General HDD", "volume_size": "1"},
+		}), func(p *ClusterPlan) bool {
+			return slices.Equal(p.ExtraVolumes, []infra.ExtraVolume{
+				{Volume: infra.Volume{Type: "General SSD", SizeGB: 3}, MountPath: "/data"}, {Volume: infra.Volume{Type: "General HDD", SizeGB: 1}},
+			})
+		}},
 		"ranges of one's own": {label("service_cluster_ip_range", "10.20.0.0/16", "pods_network_cidr", "10.30.0.0/18", "pods_network_subnet", 26), func(p *ClusterPlan) bool {
 			return p.Cluster.PodSubnetSize() == 26 && p.Cluster.PodCIDR().String() == "10.30.0.0/18"
 		}},
@@ -104,9 +117,8 @@ func TestNotBuilt(t *testing.T) {
 		want string
 	}{
 		"autoscaler": {label("ca_enable", "True", "ca_scale_down_delay_after_add", "10"), "labels.ca_enable: "},
-		"several": {label("strict_sg_rules", "True", "extra_volumes", []any{map[string]any{"volume_size": 1}}),
-			"labels.extra_volumes, labels.strict_sg_rules: "},
-		"user script":       {label("user_script_v2", "#!/bin/sh\n"), "labels.user_script_v2: "},
+		"several": {label("strict_sg_rules", "True", "extra_volumes", []any{map[string]any{"volume_type": "General HDD", "volume_size": 1, "volume_key_id": "k"}}),
+			"labels.extra_volumes[].volume_key_id, labels.strict_sg_rules: "},
 		"calico-ebpf":       {label("cni_driver", "calico-ebpf"), "labels.cni_driver: "},
 		"addons":            {set("addons", []any{map[string]any{"name": "calico"}}), "addons: "},
 		"ACL":               {set("api_ep_ipacl", map[string]any{"enable": true}), "api_ep_ipacl: "},

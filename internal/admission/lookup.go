@@ -19,7 +19,7 @@ type lookup struct {
 // KindInvalid error that names the field; a catalogue that fails is passed on.
 func fill(ctx context.Context, p *ClusterPlan, cat infra.Catalogue, caller infra.Token) error {
 	l := lookup{cat: cat, caller: caller}
-	steps := []func(context.Context, *ClusterPlan) error{l.flavor, l.image, l.volume, l.zone, l.keypair, l.network, l.external}
+	steps := []func(context.Context, *ClusterPlan) error{l.flavor, l.image, l.volume, l.extra, l.zone, l.keypair, l.network, l.external}
 	for _, step := range steps {
 		if err := step(ctx, p); err != nil {
 			return err

@@ -46,7 +46,7 @@ type Driver interface {
 	StartMachine(ctx context.Context, id string) error
 	// ResizeMachine changes the flavor of a stopped machine.
 	ResizeMachine(ctx context.Context, id string, flavor Flavor) error
-	// DeleteMachine ends it and removes its volumes; its port stays.
+	// DeleteMachine ends it and removes all its volumes; its port stays.
 	DeleteMachine(ctx context.Context, id string) error
 
 	// CreateEndpoint reserves a cluster's stable API address, reachable in its
@@ -112,8 +112,11 @@ type MachineSpec struct {
 	Flavor      Flavor
 	Image       Image
 	BootVolume  Volume
-	PortIDs     []string // eth0 first
-	Keypair     *Keypair // nil for control-plane members
+	// ExtraVolumes are further volumes, in their order on the machine. They
+	// live as long as the machine does.
+	ExtraVolumes []ExtraVolume
+	PortIDs      []string // eth0 first
+	Keypair      *Keypair // nil for control-plane members
 	// UserData is machine.Config in JSON; the driver places it at
 	// machine.ConfigPath before the first boot. UUID-independent.
 	UserData []byte
@@ -196,6 +199,14 @@ type Image struct {
 type Volume struct {
 	Type   string // name of a volume type: "General HDD"
 	SizeGB int
+}
+
+// ExtraVolume is a volume besides the boot volume.
+type ExtraVolume struct {
+	Volume
+	// MountPath is where the machine finds an ext4 file system on it, also
+	// after a stop and a start; "" leaves it a blank block device.
+	MountPath string
 }
 
 // Network is a VPC.

@@ -149,7 +149,7 @@ func (d *Driver) capacity() infra.Capacity {
 	for _, m := range d.machines {
 		c.UsedVCPUs += m.spec.Flavor.VCPUs
 		c.UsedMemoryMB += m.spec.Flavor.MemoryMB
-		c.UsedDiskGB += m.spec.BootVolume.SizeGB
+		c.UsedDiskGB += diskOf(m.spec)
 	}
 	return c
 }

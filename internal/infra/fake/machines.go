@@ -45,7 +45,7 @@ func (d *Driver) CreateMachine(ctx context.Context, spec infra.MachineSpec) (inf
 		if spec.Keypair != nil {
 			m.KeypairName = spec.Keypair.Name
 		}
-		if err := d.fits(spec.Flavor.MemoryMB, spec.BootVolume.SizeGB); err != nil {
+		if err := d.fits(spec.Flavor.MemoryMB, diskOf(spec)); err != nil {
 			return infra.Machine{}, err
 		}
 		for _, id := range spec.PortIDs {
@@ -66,6 +66,15 @@ func (d *Driver) CreateMachine(ctx context.Context, spec infra.MachineSpec) (inf
 		d.start(m, infra.MachineActive)
 		return m.copy(), nil
 	})
+}
+
+// diskOf is the size of all volumes together.
+func diskOf(spec infra.MachineSpec) int {
+	sum := spec.BootVolume.SizeGB
+	for _, v := range spec.ExtraVolumes {
+		sum += v.SizeGB
+	}
+	return sum
 }
 
 // fits tells by the numbers why memory or disk do not suffice.
