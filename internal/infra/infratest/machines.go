@@ -160,6 +160,30 @@ func machineDeleteWhileBuilding(f *fixture) {
 	f.ok("DeletePort", f.d.DeletePort(f.ctx, p.ID))
 }
 
+// machineExtraVolumes: they count, go with the machine, and may be too many.
+func machineExtraVolumes(f *fixture) {
+	before := f.capacity()
+	spec := f.machineSpec(f.port(f.portSpec(f.o.Subnet)))
+	spec.ExtraVolumes = []infra.ExtraVolume{
+		{Volume: infra.Volume{Type: spec.BootVolume.Type, SizeGB: 2}, MountPath: "/data"},
+		{Volume: infra.Volume{Type: spec.BootVolume.Type, SizeGB: 1}},
+	}
+	m := f.machine(spec)
+	f.await(m.ID, infra.MachineActive)
+	if used := f.capacity().UsedDiskGB - before.UsedDiskGB; used != spec.BootVolume.SizeGB+3 {
+		f.Errorf("the machine is counted with %d GiB, want %d", used, spec.BootVolume.SizeGB+3)
+	}
+	f.ok("StopMachine", f.d.StopMachine(f.ctx, m.ID))
+	f.await(m.ID, infra.MachineShutoff)
+	f.ok("StartMachine", f.d.StartMachine(f.ctx, m.ID))
+	f.await(m.ID, infra.MachineActive)
+	f.ok("DeleteMachine", f.d.DeleteMachine(f.ctx, m.ID))
+	f.await(m.ID, infra.MachineDeleted)
+	if after := f.capacity(); after != before {
+		f.Errorf("capacity after delete %+v, before create %+v", after, before)
+	}
+}
+
 // machineDoesNotFit: too much memory or disk is refused with the numbers, and
 // nothing of it remains.
 func machineDoesNotFit(f *fixture) {
@@ -170,6 +194,9 @@ func machineDoesNotFit(f *fixture) {
 	}{
 		{"memory", func(s *infra.MachineSpec) { s.Flavor.MemoryMB = c.MemoryMB + 1 }},
 		{"disk", func(s *infra.MachineSpec) { s.BootVolume.SizeGB = c.DiskGB + 1 }},
+		{"extra disk", func(s *infra.MachineSpec) {
+			s.ExtraVolumes = []infra.ExtraVolume{{Volume: infra.Volume{SizeGB: c.DiskGB}, MountPath: "/data"}}
+		}},
 	} {
 		spec := f.machineSpec(f.port(f.portSpec(f.o.Subnet)))
 		ask.change(&spec)

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) infra.Driver, o Options) {
 		{"MachinesOfCluster", machinesOfCluster},
 		{"MachineStopStart", machineStopStart},
 		{"MachineResize", machineResize},
+		{"MachineExtraVolumes", machineExtraVolumes},
 		{"MachineDeleteWhileBuilding", machineDeleteWhileBuilding},
 		{"MachineDoesNotFit", machineDoesNotFit},
 		{"PortInUse", portInUse},

@@ -57,6 +57,9 @@ func (m *Manager) boot(ctx context.Context, r record) (*initProcess, error) {
 		if err := m.prepareVolume(gctx, r); err != nil {
 			return err
 		}
+		if err := m.prepareExtraVolumes(gctx, r); err != nil {
+			return err
+		}
 		shape := hardware.Shape{VCPUs: r.Flavor.VCPUs, MemoryMB: r.Flavor.MemoryMB, UUID: id}
 		faces, err = hardware.Write(filepath.Join(m.runOf(id), "hardware"), shape)
 		return err

@@ -98,6 +98,9 @@ func (m *Manager) ownPromises() []promise {
 			Machine: id, VCPUs: r.Flavor.VCPUs, MemoryMB: r.Flavor.MemoryMB,
 			Volume: m.volumeOf(id), VolumeBytes: volumeBytes(r.VolumeGB),
 		})
+		for i, v := range r.ExtraVolumes {
+			list = append(list, promise{Machine: id, Volume: m.extraVolumeOf(id, i), VolumeBytes: volumeBytes(v.SizeGB)})
+		}
 	}
 	return list
 }
@@ -222,7 +225,7 @@ func (m *Manager) Capacity() (infra.Capacity, error) {
 	for _, e := range m.entries {
 		c.UsedVCPUs += e.record.Flavor.VCPUs
 		c.UsedMemoryMB += e.record.Flavor.MemoryMB
-		c.UsedDiskGB += e.record.VolumeGB
+		c.UsedDiskGB += e.record.VolumeGB + int(extraBytes(e.record.ExtraVolumes)/disk.GiB)
 	}
 	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -35,10 +36,10 @@ func (m *Manager) Create(ctx context.Context, spec infra.MachineSpec) (infra.Mac
 	id := r.Machine.ID
 	e := &entry{record: *r}
 	err = m.promise(func() error {
-		if err := m.fits(r.Flavor, volumeBytes(r.VolumeGB), ""); err != nil {
+		if err := m.fits(r.Flavor, volumeBytes(r.VolumeGB)+extraBytes(r.ExtraVolumes), ""); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(m.stateOf(id), 0o700); err != nil {
+		if err := m.makeVolumeDirs(*r); err != nil {
 			return err
 		}
 		if err := r.save(m.stateOf(id), true); err != nil {
@@ -85,7 +86,8 @@ func (m *Manager) newRecord(ctx context.Context, spec infra.MachineSpec) (*recor
 			Addresses: addresses, CreatedAt: now, UpdatedAt: now,
 		},
 		Want: wantRunning, Flavor: spec.Flavor, VolumeGB: volumeSize(spec),
-		PortIDs: slices.Clone(spec.PortIDs), UserData: slices.Clone(spec.UserData), Tree: tree,
+		ExtraVolumes: slices.Clone(spec.ExtraVolumes),
+		PortIDs:      slices.Clone(spec.PortIDs), UserData: slices.Clone(spec.UserData), Tree: tree,
 	}
 	if spec.Keypair != nil {
 		r.Machine.KeypairName = spec.Keypair.Name
@@ -108,6 +110,10 @@ func check(spec infra.MachineSpec) error {
 			spec.Flavor.Name, spec.Flavor.VCPUs, spec.Flavor.MemoryMB, smallestMemoryMB)
 	case volumeSize(spec) < 1:
 		problem = fmt.Sprintf("a boot volume of %d GiB cannot be made", volumeSize(spec))
+	case slices.ContainsFunc(spec.ExtraVolumes, func(v infra.ExtraVolume) bool { return v.SizeGB < 1 }):
+		problem = "an extra volume of less than 1 GiB cannot be made"
+	case slices.ContainsFunc(spec.ExtraVolumes, func(v infra.ExtraVolume) bool { return v.MountPath != "" && !filepath.IsAbs(v.MountPath) }):
+		problem = "the path of an extra volume is not absolute"
 	default:
 		return nil
 	}

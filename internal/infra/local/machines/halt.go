@@ -65,8 +65,8 @@ func (m *Manager) clear(ctx context.Context, id string) error {
 	if err := disk.Unmount(ctx, m.runOf(id)); err != nil {
 		return err
 	}
-	if err := disk.Detach(ctx, m.volumeOf(id)); err != nil {
-		return fmt.Errorf("the volume of machine %s: %w", id, err)
+	if err := m.detachVolumes(ctx, id); err != nil {
+		return err
 	}
 	return os.RemoveAll(m.runOf(id))
 }

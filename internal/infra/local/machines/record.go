@@ -29,7 +29,9 @@ type record struct {
 	Want     want          `json:"want"`
 	Flavor   infra.Flavor  `json:"flavor"`
 	VolumeGB int           `json:"volume_gb"`
-	PortIDs  []string      `json:"port_ids"`
+	// ExtraVolumes never change.
+	ExtraVolumes []infra.ExtraVolume `json:"extra_volumes,omitempty"`
+	PortIDs      []string            `json:"port_ids"`
 	// UserData is kept until the first boot has brought it to the volume.
 	UserData []byte `json:"user_data,omitempty"`
 	// Tree is what the root was an overlay of at the first boot, and must stay.

@@ -25,6 +25,10 @@ func (m *Manager) spec(r record, netns string, faces []hardware.Face) (*specs.Sp
 	if err != nil {
 		return nil, err
 	}
+	extraDevices, err := m.extraDevices(r)
+	if err != nil {
+		return nil, err
+	}
 	id := r.Machine.ID
 	return &specs.Spec{
 		Version:  specs.Version,
@@ -41,7 +45,7 @@ func (m *Manager) spec(r record, netns string, faces []hardware.Face) (*specs.Sp
 			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},
 			Rlimits:      limits,
 		},
-		Mounts: m.mounts(id, faces),
+		Mounts: append(m.mounts(id, faces), m.extraMounts(r)...),
 		Linux: &specs.Linux{
 			CgroupsPath: m.cgroupOf(id),
 			Namespaces: []specs.LinuxNamespace{
@@ -52,7 +56,7 @@ func (m *Manager) spec(r record, netns string, faces []hardware.Face) (*specs.Sp
 				{Type: specs.CgroupNamespace},
 				{Type: specs.NetworkNamespace, Path: netns},
 			},
-			Devices:   devices(),
+			Devices:   append(devices(), extraDevices...),
 			Resources: m.resources(r),
 		},
 	}, nil

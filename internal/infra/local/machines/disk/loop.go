@@ -13,9 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attach puts the file at path on a free loop device that goes away with its
-// last user. label (at most 63 bytes) is what the kernel shows for it.
-func attach(ctx context.Context, path, label string) (*os.File, error) {
+// Attach puts the file at path on a free loop device that stays until Detach;
+// success when it is on one already. label (at most 63 bytes) is what the
+// kernel shows for it.
+func Attach(ctx context.Context, path, label string) error {
+	loops, err := Loops(func(backing string) bool { return backing == path })
+	if err != nil || len(loops) > 0 {
+		return err
+	}
+	device, err := attach(ctx, path, label, 0)
+	if err != nil {
+		return err
+	}
+	return device.Close()
+}
+
+// attach puts the file at path on a free loop device, with the kernel's flags
+// for it. label (at most 63 bytes) is what the kernel shows for it.
+func attach(ctx context.Context, path, label string, flags uint32) (*os.File, error) {
 	backing, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening a volume: %w", err)
@@ -27,7 +42,7 @@ func attach(ctx context.Context, path, label string) (*os.File, error) {
 	}
 	defer control.Close()
 	config := unix.LoopConfig{Fd: uint32(backing.Fd())}
-	config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
+	config.Info.Flags = flags
 	copy(config.Info.File_name[:len(config.Info.File_name)-1], label)
 	for {
 		number, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)

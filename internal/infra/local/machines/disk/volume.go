@@ -37,11 +37,7 @@ func Create(ctx context.Context, path string, size int64) error {
 	}
 	partial := f.Name()
 	defer os.Remove(partial)
-	err = f.Truncate(size)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err := setSize(f, size); err != nil {
 		return fmt.Errorf("making a volume of %d bytes at %s: %w", size, path, err)
 	}
 	// A new sparse file reads as zeros, so nothing needs to be written for
@@ -57,6 +53,28 @@ func Create(ctx context.Context, path string, size int64) error {
 	return nil
 }
 
+// CreateBlank makes a volume of size bytes, all zeros, at path; one that
+// exists is left as it is.
+func CreateBlank(_ context.Context, path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = setSize(f, size)
+	}
+	if err != nil {
+		return fmt.Errorf("making a volume of %d bytes at %s: %w", size, path, err)
+	}
+	return nil
+}
+
+// setSize gives an open file its size and closes it.
+func setSize(f *os.File, size int64) error {
+	err := f.Truncate(size)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
 // Mount mounts the volume at path on dir, which it makes; success when it is
 // mounted there already. Mounts made below dir stay out of the host's view.
 func Mount(ctx context.Context, path, dir, label string) error {
@@ -66,7 +84,7 @@ func Mount(ctx context.Context, path, dir, label string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	loop, err := attach(ctx, path, label)
+	loop, err := attach(ctx, path, label, unix.LO_FLAGS_AUTOCLEAR)
 	if err != nil {
 		return err
 	}
