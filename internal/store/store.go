@@ -16,11 +16,12 @@ type Store interface {
 	// Update runs fn in one write transaction: all of it or nothing, and no
 	// other Update at the same time. fn may be called again after a
 	// serialisation failure, so it must have no effect outside tx. An error
-	// of fn rolls back and is returned as it is.
+	// of fn rolls back and is returned as it is. fn must not call Update.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 	// View runs fn over one consistent snapshot; writes through tx fail.
+	// Nested Views each hold a connection: do not nest them.
 	View(ctx context.Context, fn func(tx Tx) error) error
-	// Work runs handle for each enqueued event until ctx ends, at most
+	// Work runs handle for each enqueued event that is in progress until ctx ends, at most
 	// workers at once, and waits for the running ones. A handler that returns
 	// retry > 0 is called again for that event after that time. An event may
 	// be delivered more than once, also to two workers: the handler looks
@@ -31,8 +32,9 @@ type Store interface {
 	Close() error
 }
 
-// Tx is one transaction. Look-ups of what is not there give a
-// hanok.KindNotFound error. Put inserts or replaces by the record's key.
+// Tx is one transaction. Look-ups and deletions of what is not there give a
+// hanok.KindNotFound error. Put inserts or replaces by the record's key. Times
+// are kept to the microsecond.
 type Tx interface {
 	// Clusters of a project, oldest first; "" lists all projects'.
 	Clusters(project string) ([]hanok.Cluster, error)

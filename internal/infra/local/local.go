@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/local/machines"
@@ -53,6 +54,9 @@ type Driver struct {
 	id       string
 	stateDir string
 	agent    netip.AddrPort
+	log      *slog.Logger
+	stop     context.CancelFunc // ends followHost
+	followed chan struct{}      // closed when it has ended
 }
 
 var _ infra.Driver = (*Driver)(nil)
@@ -96,7 +100,32 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 		return nil, err
 	}
 	agent := netip.AddrPortFrom(n.ServiceAddress(), uint16(c.AgentPort))
-	return &Driver{Manager: n, machines: m, id: id, stateDir: c.StateDir, agent: agent}, nil
+	d := &Driver{Manager: n, machines: m, id: id, stateDir: c.StateDir, agent: agent, log: c.Log, followed: make(chan struct{})}
+	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = stop
+	go d.followHost(follow)
+	return d, nil
+}
+
+// refreshInterval is how late a host's move to another network, or a firewall
+// that started after the service, may be noticed.
+const refreshInterval = 30 * time.Second
+
+// followHost keeps the networks in step with the host until ctx ends.
+func (d *Driver) followHost(ctx context.Context) {
+	defer close(d.followed)
+	tick := time.NewTicker(refreshInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := d.Refresh(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("cannot follow the host's network", "error", err)
+			}
+		}
+	}
 }
 
 // Name is "local".
@@ -125,11 +154,17 @@ func (d *Driver) Restore(ctx context.Context) error {
 }
 
 // Close ends this process's work and leaves machines and networks as they are.
-func (d *Driver) Close() { d.machines.Close() }
+func (d *Driver) Close() {
+	d.stop()
+	<-d.followed
+	d.machines.Close()
+}
 
 // Destroy removes all machines with their volumes, all networks, and the
 // settings of the host that were changed. The driver cannot be used after it.
 func (d *Driver) Destroy(ctx context.Context) error {
+	d.stop()
+	<-d.followed
 	if err := d.machines.Destroy(ctx); err != nil {
 		return err
 	}
