@@ -13,6 +13,7 @@ import (
 	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/kube"
+	"github.com/hanok/hanok/internal/quota"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -46,6 +47,9 @@ func (e *Engine) CreateCluster(ctx context.Context, plan *admission.ClusterPlan)
 	}
 	cspec, gspec := e.newSpecs(plan)
 	err = e.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := quota.CheckCluster(tx, c.ProjectID); err != nil {
+			return err
+		}
 		if err := tx.PutCluster(c); err != nil {
 			return err
 		}
@@ -81,7 +85,7 @@ func (e *Engine) CreateCluster(ctx context.Context, plan *admission.ClusterPlan)
 func begin(tx store.Tx, c hanok.Cluster, t hanok.EventType, now time.Time, limit time.Duration) (hanok.Event, error) {
 	event, err := tx.InsertEvent(hanok.Event{
 		UUID: uuid.NewString(), ProjectID: c.ProjectID, ClusterUUID: c.UUID, ClusterName: c.Name,
-		ResourceUUID: c.UUID, ResourceName: c.Name, ResourceType: "cluster",
+		ResourceUUID: c.UUID, ResourceName: c.Name, ResourceType: hanok.ResourceCluster,
 		Type: t, State: hanok.EventInProgress, CreatedAt: now, UpdatedAt: now, Deadline: now.Add(limit),
 	})
 	if err != nil {

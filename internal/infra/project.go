@@ -15,4 +15,6 @@ type Projects interface {
 	// Projects lists those in which the user has a role, by name. An unknown
 	// user has none.
 	Projects(ctx context.Context, userID string) ([]Project, error)
+	// Project finds any project by id; KindNotFound where there is none.
+	Project(ctx context.Context, id string) (Project, error)
 }

@@ -113,10 +113,19 @@ func decode(d store.Document) (Quota, error) {
 	return q, nil
 }
 
+// leastLimit is 0 for what a project can be kept from making at all; a group
+// that exists has a node.
+func leastLimit(r Resource) int {
+	if r == Node {
+		return 1
+	}
+	return 0
+}
+
 // Set sets a project's limit. What the project has already stays, also beyond it.
 func Set(tx store.Tx, project string, r Resource, limit int, now time.Time) (Quota, error) {
-	if limit < 0 || limit > MaxLimit {
-		return Quota{}, hanok.Invalid("hard_limit", "%d is out of bounds; it must be 0 to %d", limit, MaxLimit)
+	if least := leastLimit(r); limit < least || limit > MaxLimit {
+		return Quota{}, hanok.Invalid("hard_limit", "%d is out of bounds; it must be %d to %d", limit, least, MaxLimit)
 	}
 	q, err := Of(tx, project, r)
 	if err != nil {

@@ -70,6 +70,9 @@ func TestQuotaOfAProject(t *testing.T) {
 				t.Errorf("a limit of %d: %v", limit, err)
 			}
 		}
+		if _, err := Set(tx, "p", Node, 0, now); hanok.KindOf(err) != hanok.KindInvalid {
+			t.Errorf("groups without nodes: %v", err)
+		}
 		return nil
 	})
 }

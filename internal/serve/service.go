@@ -87,7 +87,7 @@ func assemble(ctx context.Context, c *Config, o Options, log *slog.Logger) (s *s
 		Log:       log,
 		PublicURL: c.PublicURL,
 		Magnum: magnum.New(magnum.Config{
-			Store: st, Engine: s.engine, Catalogue: things, Identity: users, Bundles: versions(bundles, log),
+			Store: st, Engine: s.engine, Catalogue: things, Identity: users, Projects: users, Bundles: versions(bundles, log),
 		}),
 		Services: services(c, st, users, things),
 		Health:   http.HandlerFunc(alive),

@@ -50,6 +50,10 @@ func MayWrite(t infra.Token) bool {
 	return slices.Contains(t.Roles, infra.RoleAdmin) || slices.Contains(t.Roles, infra.RoleMember)
 }
 
+// IsAdmin tells whether a token's holder administers the installation: the
+// role is given in a project, as in OpenStack, and holds for all of it.
+func IsAdmin(t infra.Token) bool { return slices.Contains(t.Roles, infra.RoleAdmin) }
+
 // WithToken puts a validated token into a context.
 func WithToken(ctx context.Context, t infra.Token) context.Context {
 	return context.WithValue(ctx, tokenKey{}, t)

@@ -40,8 +40,9 @@ type Config struct {
 	Identity  infra.Identity
 	// Bundles gives the Kubernetes versions that a bundle is on disk of.
 	Bundles func() []string
-	// GroupQuota is the most nodes of a group; 0 is admission.DefaultGroupQuota.
-	GroupQuota int
+	// Projects tells whether a project exists that an administrator names;
+	// nil where the identity service cannot tell.
+	Projects infra.Projects
 	// MaxImageBytes bounds an image archive; 0 is 8 GiB.
 	MaxImageBytes int64
 }

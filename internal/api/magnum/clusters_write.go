@@ -18,7 +18,10 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	opts := admission.Options{Bundles: a.Bundles(), GroupQuota: a.GroupQuota}
+	opts, err := a.admissionOptions(r)
+	if err != nil {
+		return err
+	}
 	plan, err := admission.CreateCluster(r.Context(), a.Catalogue, auth.Token(r.Context()), body, opts)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func newCloud(t testing.TB) *cloud {
 	must(t, err)
 	c.good = c.goodRequest(catalogue)
 	api := New(Config{
-		Store: s, Engine: c.engine, Catalogue: catalogue, Identity: identity,
+		Store: s, Engine: c.engine, Catalogue: catalogue, Identity: identity, Projects: identity,
 		Bundles: func() []string { return []string{"v1.30.3"} }, MaxImageBytes: 1 << 20,
 	})
 	c.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as internal/api does

@@ -44,7 +44,12 @@ func (a *api) routes() map[string]map[string]handlerFunc {
 		"/v1/certificates":                              {http.MethodPost: a.signCertificate},
 		"/v1/clustertemplates":                          {http.MethodGet: a.listTemplates},
 		"/v1/clustertemplates/{template}":               {http.MethodGet: a.getTemplate},
-		"/v1/supports":                                  {http.MethodGet: a.getSupports},
+		"/v1/quotas":                                    {http.MethodGet: a.listQuotas, http.MethodPost: a.createQuota},
+		"/v1/quotas/{project}/{resource}": {
+			http.MethodGet: a.getQuota, http.MethodPatch: a.updateQuota, http.MethodDelete: a.deleteQuota,
+		},
+		"/v1/stats":    {http.MethodGet: a.getStats},
+		"/v1/supports": {http.MethodGet: a.getSupports},
 	}
 }
 

@@ -45,7 +45,7 @@ func getVersion(w http.ResponseWriter, r *http.Request) error {
 		"media_types": []map[string]string{{"base": "application/json", "type": "application/vnd.openstack.magnum.v1+json"}},
 		"links":       []link{{base + "/v1/", "self"}},
 	}
-	for _, resource := range []string{"clusters", "clustertemplates", "certificates", "supports"} {
+	for _, resource := range []string{"clusters", "clustertemplates", "certificates", "quotas", "stats", "supports"} {
 		doc[resource] = []link{{base + "/v1/" + resource + "/", "self"}, {base + "/" + resource + "/", "bookmark"}}
 	}
 	respond.JSON(w, http.StatusOK, doc)

@@ -59,6 +59,16 @@ func (i *Identity) AllProjects(ctx context.Context) ([]infra.Project, error) {
 	return projects, err
 }
 
+// Project finds a project by id.
+func (i *Identity) Project(ctx context.Context, id string) (infra.Project, error) {
+	var p infra.Project
+	err := i.store.View(ctx, func(tx store.Tx) (err error) {
+		p, err = get[infra.Project](tx, kindProject, id, hanok.Quote(id))
+		return err
+	})
+	return p, err
+}
+
 // Projects lists the enabled projects in which a user has a role, by name.
 func (i *Identity) Projects(ctx context.Context, userID string) ([]infra.Project, error) {
 	projects := []infra.Project{}
