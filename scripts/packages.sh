@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs the Debian packages that hanok needs of its host, and nothing else:
 # it removes no package, and starts, stops or restarts no service. What is
-# there already, from whatever source (Docker's runc, say), is used.
+# there already, from whatever source (Docker's runc, say), is used. With
+# --test it installs the clients too that the tests speak with.
 set -euo pipefail
 
 guard=/usr/sbin/policy-rc.d
@@ -31,6 +32,12 @@ need ssh openssh-client
 need gcc gcc
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+if [ "${1:-}" = --test ]; then
+  need openstack python3-openstackclient
+  python3 -c 'import magnumclient' 2>/dev/null || missing+=(python3-magnumclient)
+  need curl curl
+  need jq jq
+fi
 [ "${#missing[@]}" = 0 ] && exit 0
 
 command -v apt-get >/dev/null || {

@@ -38,7 +38,7 @@ part "staticcheck" go tool staticcheck ./...
 
 if [ "${1:-}" != lint ]; then
   if [ "$(id -u)" = 0 ]; then
-    part "Debian packages" scripts/packages.sh
+    part "Debian packages" scripts/packages.sh --test
     part "build" make --no-print-directory build
     # What an earlier run left that was killed.
     part "sweep before" bin/hanok sweep --orphans

@@ -1,0 +1,61 @@
+// Package clients tries hanok with the clients that its users have already:
+// gophercloud in both its generations, and the openstack command. It needs
+// root, the bundle and the root tree (make test sees to them).
+package clients
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hanok/hanok/test/harness"
+)
+
+// Where Keystone's two versions are.
+const (
+	pathV2 = "/identity/v2.0"
+	pathV3 = "/identity/v3"
+)
+
+// sharedName is the name of the cluster that all clients look at.
+const sharedName = "shared"
+
+// One service and one cluster serve all clients, at the same time.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	s := harness.StartService(t)
+	maker := newGopher2(t, s, pathV3)
+	shared, err := maker.create(sharedName, labels(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, 90*time.Second, "the cluster is complete", func() error {
+		c, err := maker.get(shared)
+		switch {
+		case err != nil:
+			return err
+		case c.Status == "CREATE_FAILED":
+			t.Fatal("the create failed")
+		case c.Status != "CREATE_COMPLETE":
+			return fmt.Errorf("it is %s", c.Status)
+		}
+		return nil
+	})
+	t.Run("with", func(t *testing.T) {
+		for name, api := range map[string]containerInfra{
+			"gophercloud v1 by a v2.0 token": newGopher1(t, s, pathV2),
+			"gophercloud v1 by a v3 token":   newGopher1(t, s, pathV3),
+			"gophercloud v2 by a v2.0 token": newGopher2(t, s, pathV2),
+			"gophercloud v2 by a v3 token":   maker,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				testContainerInfra(t, s, api, shared)
+			})
+		}
+		t.Run("openstack", func(t *testing.T) {
+			t.Parallel()
+			testOpenStack(t, s)
+		})
+	})
+}
