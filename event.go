@@ -19,6 +19,8 @@ const (
 	ClusterResize   EventType = "CLUSTER_RESIZE" // of one group
 	NodesStop       EventType = "NODEGROUP_NODE_ACTION_NODE_STOP"
 	NodesStart      EventType = "NODEGROUP_NODE_ACTION_NODE_START"
+
+	NodeGroupUserScript EventType = "NODEGROUP_USERSCRIPT_UPDATE" // at once
 )
 
 // The types of resources that an event may be of.

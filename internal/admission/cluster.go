@@ -93,7 +93,7 @@ func CreateCluster(ctx context.Context, cat infra.Catalogue, caller infra.Token,
 	if err := notEncrypted(ctx, cat, plan.BootVolume); err != nil {
 		return nil, err
 	}
-	if err := notEncryptedExtra(ctx, cat, plan.ExtraVolumes); err != nil {
+	if err := notEncryptedExtra(ctx, cat, plan.Group.Labels); err != nil {
 		return nil, err
 	}
 	return plan, nil

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/hanok/hanok"
-	"github.com/hanok/hanok/internal/infra"
 )
 
 func TestGoodRequestBecomesAPlan(t *testing.T) {
@@ -69,9 +68,7 @@ func TestFormsThatClientsSend(t *testing.T) {
 			map[string]any{"volume_type": "General SSD", "volume_size": 3, "volume_mount_path": "/data", "volume_key_id": "", "volume_appkey": nil},
 			map[string]any{"volume_type": "General HDD", "volume_size": "1"},
 		}), func(p *ClusterPlan) bool {
-			return slices.Equal(p.ExtraVolumes, []infra.ExtraVolume{
-				{Volume: infra.Volume{Type: "General SSD", SizeGB: 3}, MountPath: "/data"}, {Volume: infra.Volume{Type: "General HDD", SizeGB: 1}},
-			})
+			return slices.Equal(p.Group.ExtraVolumes(), []hanok.ExtraVolume{{Type: "General SSD", SizeGB: 3, MountPath: "/data"}, {Type: "General HDD", SizeGB: 1}})
 		}},
 		"ranges of one's own": {label("service_cluster_ip_range", "10.20.0.0/16", "pods_network_cidr", "10.30.0.0/18", "pods_network_subnet", 26), func(p *ClusterPlan) bool {
 			return p.Cluster.PodSubnetSize() == 26 && p.Cluster.PodCIDR().String() == "10.30.0.0/18"

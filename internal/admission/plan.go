@@ -21,8 +21,6 @@ type ClusterPlan struct {
 	Subnet     infra.Subnet
 	Keypair    infra.Keypair
 	BootVolume infra.Volume
-	// ExtraVolumes are the other volumes of each worker.
-	ExtraVolumes []infra.ExtraVolume
 	// Zone is the availability zone; "" leaves the choice to the driver.
 	Zone string
 }

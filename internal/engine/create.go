@@ -178,9 +178,15 @@ var addonPatience = patience{first: 50 * time.Millisecond, longest: time.Second,
 
 // finishCreate ends the operation well, in one transaction.
 func (o *operation) finishCreate(ctx context.Context) error {
+	workers, err := o.nodes(ctx, hanok.RoleWorker)
+	if err != nil {
+		return err
+	}
+	scripts := o.scriptTrouble(ctx, workers)
 	return o.update(ctx, func(tx store.Tx, event *hanok.Event) error {
-		event.State, event.Contents, event.Step = hanok.EventSuccess, "", "finish"
-		if err := setStatus(tx, event.ClusterUUID, hanok.CreateComplete, "Stack CREATE completed successfully", o.e.now()); err != nil {
+		event.State, event.Contents, event.Step = hanok.EventSuccess, scripts, "finish"
+		reason := joinNonEmpty("Stack CREATE completed successfully", scripts)
+		if err := setStatus(tx, event.ClusterUUID, hanok.CreateComplete, reason, o.e.now()); err != nil {
 			return err
 		}
 		c, err := tx.Cluster(event.ClusterUUID)

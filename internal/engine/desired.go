@@ -28,6 +28,8 @@ type Desired struct {
 	Region  string
 	// Registry is how nodes reach image registries.
 	Registry kube.Registry
+	// ScriptTimeout is how long each user script may run; 0 takes the agent's default.
+	ScriptTimeout time.Duration
 	// RestrictedOOM: this host does not let oom_score_adj be lowered.
 	RestrictedOOM bool
 }
@@ -79,6 +81,7 @@ func (d Desired) Render(ctx context.Context, nodeKey string) (machine.State, err
 		MachineID: node.UUID, Name: node.Name, Address: address, PodCIDR: podCIDR,
 		GroupName: group.Name, FlavorName: spec.Flavor.Name, Zone: spec.Zone,
 		LoginUser: spec.Image.LoginUser, PublicKey: spec.Keypair.PublicKey,
+		Scripts: scriptsOf(group, d.ScriptTimeout),
 	}), nil
 }
 

@@ -20,6 +20,8 @@ type Worker struct {
 	Zone       string
 	LoginUser  string
 	PublicKey  string
+	// Scripts run at the first boot, before the machine becomes a node.
+	Scripts []machine.Script
 }
 
 // UserPodRoutes is the user that a control-plane member watches nodes as
@@ -115,6 +117,10 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			Ready:     &machine.Probe{URL: "http://127.0.0.1:10256/livez"},
 			RestartOn: []string{kubeDir + "/kube-proxy.yaml"},
 		},
+	}
+	if len(w.Scripts) > 0 {
+		state.Scripts = w.Scripts
+		state.AfterScripts = []string{"kubelet", "flanneld", "kube-proxy"}
 	}
 	return sealed(state)
 }
