@@ -108,6 +108,8 @@ func CheckUserScript(field, script string) error {
 		return nil
 	case len(script) > UserScriptMax:
 		return Invalid(field, "has %d bytes; at most %d are allowed", len(script), UserScriptMax)
+	case strings.ContainsRune(script, 0):
+		return Invalid(field, "must not contain the character NUL")
 	case !strings.HasPrefix(script, "#!"):
 		return Invalid(field, `its first line must begin with "#!"`)
 	}

@@ -100,6 +100,8 @@ func SupportedEvents() map[string]map[EventType]string {
 			ClusterResize:   "Resize the cluster",
 			NodesStart:      "Start worker node",
 			NodesStop:       "Stop worker node",
+
+			NodeGroupUserScript: "Change user script",
 		},
 	}
 }

@@ -27,6 +27,9 @@ type Engine interface {
 	CA(ctx context.Context, clusterUUID string) ([]byte, error)
 	// SignCertificate gives a client certificate, PEM, for a signing request.
 	SignCertificate(ctx context.Context, clusterUUID string, request []byte) ([]byte, error)
+	// SetUserScript changes the script of a group's later nodes; group is its
+	// UUID or name.
+	SetUserScript(ctx context.Context, clusterUUID, group, script string) (hanok.NodeGroup, error)
 	// LoadImage keeps an image archive for every present and future node, and
 	// gives the names of the images in it.
 	LoadImage(ctx context.Context, clusterUUID string, archive io.Reader) ([]string, error)

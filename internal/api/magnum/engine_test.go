@@ -19,6 +19,7 @@ type recordingEngine struct {
 	created []*admission.ClusterPlan
 	deleted []string
 	loaded  []byte
+	scripts []string
 }
 
 func (e *recordingEngine) CreateCluster(_ context.Context, plan *admission.ClusterPlan) (hanok.Cluster, error) {
@@ -46,6 +47,11 @@ func (e *recordingEngine) Kubeconfig(context.Context, string) (string, error) {
 
 func (e *recordingEngine) CA(context.Context, string) ([]byte, error) {
 	return []byte("-----BEGIN CERTIFICATE-----\n"), e.fail
+}
+
+func (e *recordingEngine) SetUserScript(_ context.Context, cluster, group, script string) (hanok.NodeGroup, error) {
+	e.scripts = append(e.scripts, cluster+" "+group+" "+script)
+	return hanok.NodeGroup{UUID: "018b2cf2-0b77-4c6c-9d73-7a3c47bb9c44"}, e.fail
 }
 
 func (e *recordingEngine) LoadImage(_ context.Context, _ string, archive io.Reader) ([]string, error) {

@@ -42,7 +42,6 @@ var notBuilt = []missing{
 	{http.MethodGet, groupPath + "/autoscale", "View Autoscaler Configuration of a Node Group"},
 	{http.MethodPost, groupPath + "/autoscale", "Change Autoscaler Configuration of a Node Group"},
 	{http.MethodPost, groupPath + "/upgrade", "Upgrade a Cluster"},
-	{http.MethodPost, groupPath + "/userscript", "Change User Script"},
 	{http.MethodGet, "/v1/addon_types", "List Add-on Types"},
 	{http.MethodGet, "/v1/addon_types/{type}", "Get an Add-on Type"},
 	{http.MethodGet, "/v1/addons", "List Add-ons"},

@@ -40,6 +40,7 @@ func (a *api) routes() map[string]map[string]handlerFunc {
 		"/v1/clusters/{cluster}/events/{event}":         {http.MethodGet: a.getEvent},
 		"/v1/clusters/{cluster}/nodegroups":             {http.MethodGet: a.listNodeGroups},
 		"/v1/clusters/{cluster}/nodegroups/{nodegroup}": {http.MethodGet: a.getNodeGroup},
+		groupPath + "/userscript":                       {http.MethodPost: a.setUserScript},
 		"/v1/certificates/{cluster}":                    {http.MethodGet: a.getCertificate},
 		"/v1/certificates":                              {http.MethodPost: a.signCertificate},
 		"/v1/clustertemplates":                          {http.MethodGet: a.listTemplates},

@@ -131,7 +131,7 @@ func TestNotBuiltOperations(t *testing.T) {
 		"POST /v1/clusters/k8s/actions/resize", "POST /v1/clusters/k8s/actions/cni_update", "POST /v1/clusters/k8s/actions/update_sgw",
 		"POST /v1/clusters/k8s/api_ep_ipacl", "GET /v1/clusters/k8s/api_ep_ipacl", "PATCH /v1/certificates/k8s",
 		"PATCH /v1/clusters/k8s", "POST /v1/clusters/k8s/nodegroups/", "DELETE " + g, "PATCH " + g, "POST " + g + "/stop_node",
-		"POST " + g + "/start_node", "GET " + g + "/autoscale", "POST " + g + "/autoscale", "POST " + g + "/upgrade", "POST " + g + "/userscript",
+		"POST " + g + "/start_node", "GET " + g + "/autoscale", "POST " + g + "/autoscale", "POST " + g + "/upgrade",
 		"POST /v1/clusters/k8s/nodegroups/default-master/upgrade", "GET /v1/addon_types/", "GET /v1/addon_types/calico", "GET /v1/addons/", "GET /v1/addons/x",
 		"GET /v1/clusters/k8s/addons/", "POST /v1/clusters/k8s/addons/", "GET /v1/clusters/k8s/addons/x", "PATCH /v1/clusters/k8s/addons/x",
 		"DELETE /v1/clusters/k8s/addons/x", "POST /v1/clusters/k8s/actions/upgrade",
