@@ -60,6 +60,10 @@ func (w *world) Changed(keys ...string) {
 
 func (w *world) Forget(string) {}
 
+func (w *world) Revoke(tx store.Tx, nodeKey, clusterUUID string) error {
+	return unlessNotFound(tx.DeleteSecret(clusterUUID, "token/"+nodeKey))
+}
+
 // setReport makes an agent report this.
 func (w *world) setReport(nodeKey string, r machine.Report) {
 	w.mu.Lock()
@@ -113,10 +117,7 @@ func (k *kubernetes) ApplyAddons(ctx context.Context, _ kube.Facts, workers int)
 func (k *kubernetes) WaitPodsWelcome(context.Context) error { return nil }
 
 func (k *kubernetes) Nodes(ctx context.Context) (states []kube.NodeState, err error) {
-	for _, m := range k.machines(hanok.RoleWorker) {
-		states = append(states, kube.NodeState{Name: m.Name, Ready: !k.notReady.Load()})
-	}
-	return states, k.Ready(ctx)
+	return k.nodesOf(k.cluster), k.Ready(ctx)
 }
 
 func (k *kubernetes) WaitNodesReady(ctx context.Context, names []string) error {
@@ -137,5 +138,4 @@ func (k *kubernetes) WaitNodesReady(ctx context.Context, names []string) error {
 	}
 }
 
-func (k *kubernetes) DeleteNode(context.Context, string) error { return nil }
-func (k *kubernetes) Close()                                   {}
+func (k *kubernetes) Close() {}

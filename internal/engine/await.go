@@ -92,11 +92,23 @@ func apiServerReady(r machine.Report) bool {
 
 // awaitNodes waits until Kubernetes says of every worker that it is Ready.
 func (o *operation) awaitNodes(ctx context.Context) error {
-	const step = "nodes"
 	workers, err := o.nodes(ctx, hanok.RoleWorker)
 	if err != nil {
 		return err
 	}
+	return o.awaitReady(ctx, "nodes", workers)
+}
+
+// awaitAddedNodes waits for the nodes that the operation adds.
+func (o *operation) awaitAddedNodes(ctx context.Context) error {
+	nodes, err := o.added(ctx)
+	if err != nil {
+		return err
+	}
+	return o.awaitReady(ctx, "nodes", nodes)
+}
+
+func (o *operation) awaitReady(ctx context.Context, step string, workers []hanok.Node) error {
 	_, client, err := o.kube(ctx)
 	if err != nil {
 		return err
@@ -127,6 +139,10 @@ func (o *operation) awaitNodes(ctx context.Context) error {
 			}
 		}
 		trouble, ahead := o.look(workers)
+		if running := o.runningScripts(workers); running != "" {
+			stall.since = o.e.now()
+			trouble = joinNonEmpty(running, trouble)
+		}
 		if err := stall.check(trouble, ahead+ready, err); err != nil {
 			return err
 		}

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -29,9 +31,13 @@ func (b Boundary) String() string {
 // Boundaries lists every boundary of every operation, in order.
 func Boundaries() []Boundary {
 	var all []Boundary
-	for _, t := range []hanok.EventType{hanok.ClusterCreate, hanok.ClusterDelete} {
-		for _, s := range stepsOf(t) {
-			all = append(all, Boundary{t, s.name, false}, Boundary{t, s.name, true})
+	for _, t := range slices.Sorted(maps.Keys(steps)) {
+		for _, way := range steps[t] {
+			for _, s := range way {
+				if b := (Boundary{t, s.name, false}); !slices.Contains(all, b) {
+					all = append(all, b, Boundary{t, s.name, true})
+				}
+			}
 		}
 	}
 	return all

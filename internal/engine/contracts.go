@@ -24,6 +24,8 @@ type Fleet interface {
 	Prepare(tx store.Tx, nodeKey, clusterUUID string) (token string, err error)
 	// CA is the PEM that agents trust the service by.
 	CA() []byte
+	// Revoke makes a machine's token and certificate worthless.
+	Revoke(tx store.Tx, nodeKey, clusterUUID string) error
 	// Report gives a machine's last report and when it came.
 	Report(nodeKey string) (machine.Report, time.Time, bool)
 	// Wait returns nil as soon as a report fulfils the condition.
@@ -53,6 +55,13 @@ type KubeClient interface {
 	Nodes(ctx context.Context) ([]kube.NodeState, error)
 	WaitNodesReady(ctx context.Context, names []string) error
 	DeleteNode(ctx context.Context, name string) error
+	Cordon(ctx context.Context, name string) error
+	Uncordon(ctx context.Context, name string) error
+	// Drain evicts a node's pods and returns when they are gone; the error of
+	// a context that ended is a *kube.DrainError that names what stays.
+	Drain(ctx context.Context, name string, say func(string)) error
+	// DeletePodsOf forgets the pods of a node whose machine is gone or off.
+	DeletePodsOf(ctx context.Context, name string) error
 	Close()
 }
 

@@ -89,6 +89,9 @@ func (o *operation) awaitHalted(ctx context.Context) error {
 		if event.ID == o.event.ID {
 			continue
 		}
+		if o.event.ResourceType == hanok.ResourceNodeGroup && event.ResourceUUID != o.event.ResourceUUID {
+			continue // other groups go on
+		}
 		o.e.mu.Lock()
 		r := o.e.running[event.ID]
 		o.e.mu.Unlock()

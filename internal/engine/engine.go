@@ -46,6 +46,11 @@ type Settings struct {
 	Nameservers []string
 	// DeleteTimeout ends a delete as DELETE_FAILED (10 minutes).
 	DeleteTimeout time.Duration
+	// UpdateTimeout ends an operation on a node group as FAIL (1 hour).
+	UpdateTimeout time.Duration
+	// DrainTimeout is how long a node's pods may take to leave it before the
+	// operation gives up (5 minutes).
+	DrainTimeout time.Duration
 	// StallTimeout ends a create whose control plane or nodes come no nearer
 	// to ready, before create_timeout does (10 minutes).
 	StallTimeout time.Duration
@@ -109,6 +114,8 @@ func (s Settings) withDefaults() Settings {
 	}
 	setDefault(&s.ControlPlaneDiskGB, 4)
 	setDefault(&s.DeleteTimeout, 10*time.Minute)
+	setDefault(&s.UpdateTimeout, time.Hour)
+	setDefault(&s.DrainTimeout, 5*time.Minute)
 	setDefault(&s.StallTimeout, 10*time.Minute)
 	setDefault(&s.HealthInterval, 10*time.Second)
 	setDefault(&s.Workers, 64)

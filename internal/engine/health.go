@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -125,7 +127,7 @@ func healthOf(nodes []hanok.Node, states []kube.NodeState, apiErr error) (hanok.
 		said[s.Name] = s
 	}
 	for _, n := range nodes {
-		if n.Role != hanok.RoleWorker || n.Status == hanok.NodeShutoff {
+		if n.Role != hanok.RoleWorker || n.Status == hanok.NodeShutoff || n.Status == hanok.NodeBuild {
 			continue
 		}
 		ready := "True"
@@ -143,6 +145,18 @@ func healthOf(nodes []hanok.Node, states []kube.NodeState, apiErr error) (hanok.
 	return status, reason
 }
 
+// forgetNodes drops from a health what it says of nodes that are no more.
+func forgetNodes(reason map[string]string, nodes []hanok.Node) map[string]string {
+	kept := map[string]string{}
+	for name, value := range reason {
+		node, isNode := strings.CutSuffix(name, ".Ready")
+		if !isNode || slices.ContainsFunc(nodes, func(n hanok.Node) bool { return n.Name == node && n.Status != hanok.NodeShutoff }) {
+			kept[name] = value
+		}
+	}
+	return kept
+}
+
 // startStopped starts machines that ended although nobody stopped them.
 func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) {
 	for _, n := range nodes {
@@ -151,6 +165,14 @@ func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) {
 		}
 		m, err := e.cfg.Driver.Machine(ctx, n.UUID)
 		if err != nil || m.Status != infra.MachineShutoff {
+			continue
+		}
+		var now hanok.Node // an operation may have stopped it since
+		err = e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+			now, err = tx.NodeByKey(n.Key)
+			return err
+		})
+		if err != nil || now.Status != hanok.NodeActive {
 			continue
 		}
 		e.log.Warn("a machine ended by itself; starting it", "machine", n.UUID, "name", n.Name, "cluster", n.ClusterUUID)

@@ -318,11 +318,10 @@ func TestDeleteFailsAndIsRepeated(t *testing.T) {
 		t.Errorf("reason %q", c.StatusReason)
 	}
 	stop()
-	w2 := &world{cloud: w.cloud, dir: w.dir, store: w.store, reports: w.reports}
 	for w.cloud.Inventory().Calls["DeleteMachine"] < 1000 { // use the faults up
 		w.cloud.DeleteMachine(t.Context(), "none")
 	}
-	e, _ = w2.start(t, nil)
+	e, _ = w.start(t, nil)
 	remove(t, e, c.UUID)
 	w.awaitGone(t, c.UUID)
 	w.wantEmpty(t)

@@ -26,11 +26,24 @@ const (
 // makeAllMachines makes the machines of the cluster, all at once, and waits
 // until they run.
 func (o *operation) makeAllMachines(ctx context.Context) error {
-	_, spec, err := o.clusterSpec(ctx)
+	nodes, err := o.nodes(ctx, "")
 	if err != nil {
 		return err
 	}
-	nodes, err := o.nodes(ctx, "")
+	return o.makeMachines(ctx, nodes)
+}
+
+// makeAddedMachines makes the machines of the nodes that the operation adds.
+func (o *operation) makeAddedMachines(ctx context.Context) error {
+	nodes, err := o.added(ctx)
+	if err != nil {
+		return err
+	}
+	return o.makeMachines(ctx, nodes)
+}
+
+func (o *operation) makeMachines(ctx context.Context, nodes []hanok.Node) error {
+	_, spec, err := o.clusterSpec(ctx)
 	if err != nil {
 		return err
 	}
@@ -197,9 +210,17 @@ func (o *operation) machineSpec(ctx context.Context, n hanok.Node, cluster Clust
 		PortIDs: []string{n.PortID}, Zone: cluster.Zone,
 	}
 	if n.Role == hanok.RoleWorker {
-		var group GroupSpec
-		err := o.view(ctx, func(tx store.Tx) (err error) {
-			group, err = readSpec[GroupSpec](tx, kindGroupSpec, n.NodeGroupUUID)
+		var (
+			group GroupSpec
+			extra []infra.ExtraVolume
+		)
+		err := o.view(ctx, func(tx store.Tx) error {
+			g, err := tx.NodeGroup(n.ClusterUUID, n.NodeGroupUUID)
+			if err != nil {
+				return err
+			}
+			extra = extraVolumes(g)
+			group, err = readSpec[GroupSpec](tx, kindGroupSpec, g.UUID)
 			return err
 		})
 		if err != nil {
@@ -207,6 +228,7 @@ func (o *operation) machineSpec(ctx context.Context, n hanok.Node, cluster Clust
 		}
 		spec.Flavor, spec.Image, spec.BootVolume = group.Flavor, group.Image, group.BootVolume
 		spec.Keypair, spec.Zone = &group.Keypair, group.Zone
+		spec.ExtraVolumes = extra
 	}
 	config := machine.Config{
 		MachineKey: n.Key, Hostname: n.Name, Token: token,
@@ -218,6 +240,14 @@ func (o *operation) machineSpec(ctx context.Context, n hanok.Node, cluster Clust
 	var err error
 	spec.UserData, err = json.Marshal(config)
 	return spec, err
+}
+
+// extraVolumes gives the volumes of a group's nodes besides their boot volumes.
+func extraVolumes(g hanok.NodeGroup) (volumes []infra.ExtraVolume) {
+	for _, v := range g.ExtraVolumes() {
+		volumes = append(volumes, infra.ExtraVolume{Volume: infra.Volume{Type: v.Type, SizeGB: v.SizeGB}, MountPath: v.MountPath})
+	}
+	return volumes
 }
 
 func (e *Engine) nameservers() []string {

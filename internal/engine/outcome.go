@@ -22,6 +22,10 @@ func (o *operation) reason(err error) string {
 		return reason + ". Delete the cluster, and create it again once the cause is gone"
 	case hanok.ClusterDelete:
 		return reason + ". Delete the cluster again once the cause is gone"
+	case hanok.NodeGroupCreate:
+		return reason + ". Delete the node group, and create it again once the cause is gone"
+	case hanok.NodeGroupDelete:
+		return reason + ". Delete the node group again once the cause is gone"
 	}
 	return reason
 }
@@ -33,6 +37,9 @@ func (o *operation) at() string {
 
 // fail ends the event and sets the failed statuses.
 func (o *operation) fail(ctx context.Context, reason string) error {
+	if o.event.ResourceType == hanok.ResourceNodeGroup {
+		return o.failGroup(ctx, reason)
+	}
 	status := hanok.CreateFailed
 	if o.event.Type == hanok.ClusterDelete {
 		status = hanok.DeleteFailed
@@ -40,6 +47,25 @@ func (o *operation) fail(ctx context.Context, reason string) error {
 	return o.update(ctx, func(tx store.Tx, event *hanok.Event) error {
 		event.State, event.Contents = hanok.EventFail, reason
 		return setStatus(tx, o.event.ClusterUUID, status, reason, o.e.now())
+	})
+}
+
+// failGroup ends the event of an operation on a group and sets the failed
+// statuses, of its cluster too.
+func (o *operation) failGroup(ctx context.Context, reason string) error {
+	status := hanok.UpdateFailed
+	switch o.event.Type {
+	case hanok.NodeGroupCreate:
+		status = hanok.CreateFailed
+	case hanok.NodeGroupDelete:
+		status = hanok.DeleteFailed
+	}
+	return o.update(ctx, func(tx store.Tx, event *hanok.Event) error {
+		event.State, event.Contents = hanok.EventFail, reason
+		if err := settleGroup(tx, *event, status, reason, o.e.now()); err != nil {
+			return err
+		}
+		return settleCluster(tx, *event, event.ResourceName+": "+reason, o.e.now())
 	})
 }
 

@@ -66,6 +66,31 @@ func (o *operation) reserveAll(ctx context.Context) error {
 	})
 }
 
+// reserveAdded reserves an address for each node that the operation adds.
+func (o *operation) reserveAdded(ctx context.Context) error {
+	_, spec, err := o.clusterSpec(ctx)
+	if err != nil {
+		return err
+	}
+	nodes, err := o.added(ctx)
+	if err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, n := range nodes {
+		if n.PortID != "" && n.Address != "" {
+			continue
+		}
+		g.Go(func() error {
+			if err := o.reservePort(gctx, &n, spec); err != nil {
+				return err
+			}
+			return o.recordNode(gctx, n.Key, func(now *hanok.Node) { now.PortID, now.Address = n.PortID, n.Address })
+		})
+	}
+	return g.Wait()
+}
+
 func (o *operation) reservePort(ctx context.Context, n *hanok.Node, spec ClusterSpec) error {
 	err := driverPatience.retry(ctx, o.sayer("reserve"), func(ctx context.Context) error {
 		port, err := o.e.cfg.Driver.CreatePort(ctx, infra.PortSpec{

@@ -95,7 +95,7 @@ func (e *Engine) take(ctx context.Context, eventID int64) (*operation, error) {
 		e.metrics.taken.Inc()
 		log.Info("operation taken up again", "epoch", event.Epoch, "was_at", event.Step)
 	}
-	return &operation{e: e, event: event, log: log, progress: newProgress(stepsOf(event.Type))}, nil
+	return &operation{e: e, event: event, log: log, progress: newProgress(stepsOf(event))}, nil
 }
 
 // carryOut runs the steps and ends the event.
@@ -124,6 +124,13 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 		return storeRetry
 	}
 	reason := o.reason(err)
+	if err := o.retreat(ctx); err != nil {
+		if ctx.Err() != nil || errors.Is(err, errFenced) {
+			return 0
+		}
+		o.log.Warn("a failed operation could not put everything back", "error", err)
+		reason += ". Besides: " + err.Error()
+	}
 	switch err := o.fail(ctx, reason); {
 	case errors.Is(err, errFenced):
 	case err != nil:
@@ -141,7 +148,7 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 // executeAndTell runs the steps, and beside them a writer of their progress:
 // no step waits for the disk to tell how far it is.
 func (o *operation) executeAndTell(ctx context.Context) error {
-	steps := stepsOf(o.event.Type)
+	steps := stepsOf(o.event)
 	if len(steps) == 0 {
 		return fmt.Errorf("this version of hanok has no operation %s: start the version that began it", o.event.Type)
 	}

@@ -21,14 +21,28 @@ type step struct {
 }
 
 // stepsOf gives the steps of an operation, in the order that the user sees.
-func stepsOf(t hanok.EventType) []step {
-	switch t {
-	case hanok.ClusterCreate:
-		return createSteps
-	case hanok.ClusterDelete:
-		return deleteSteps
+func stepsOf(event hanok.Event) []step {
+	kinds := steps[event.Type]
+	if event.Type == hanok.ClusterResize {
+		if in, err := readInput(event); err == nil && len(in.Add) == 0 {
+			return shrinkSteps
+		}
 	}
-	return nil
+	if len(kinds) == 0 {
+		return nil
+	}
+	return kinds[0]
+}
+
+// steps lists the ways that an operation may go, by its type.
+var steps = map[hanok.EventType][][]step{
+	hanok.ClusterCreate:   {createSteps},
+	hanok.ClusterDelete:   {deleteSteps},
+	hanok.NodeGroupCreate: {growSteps},
+	hanok.NodeGroupDelete: {groupDeleteSteps},
+	hanok.ClusterResize:   {growSteps, shrinkSteps},
+	hanok.NodesStop:       {stopSteps},
+	hanok.NodesStart:      {startSteps},
 }
 
 // execute runs the steps, each as soon as those before it have ended. The

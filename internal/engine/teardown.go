@@ -25,7 +25,7 @@ func (o *operation) deleteAllMachines(ctx context.Context) error {
 		o.progress.say("machines", fmt.Sprintf("%d to go", len(ids)))
 		g, gctx := errgroup.WithContext(ctx)
 		for id := range ids {
-			g.Go(func() error { return o.deleteMachine(gctx, id) })
+			g.Go(func() error { return o.deleteMachine(gctx, "machines", id) })
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -70,8 +70,8 @@ func (o *operation) machineIDs(ctx context.Context) (ids map[string]bool, err er
 }
 
 // deleteMachine deletes a machine and waits until it is gone.
-func (o *operation) deleteMachine(ctx context.Context, id string) error {
-	driver, say := o.e.cfg.Driver, o.sayer("machines")
+func (o *operation) deleteMachine(ctx context.Context, step, id string) error {
+	driver, say := o.e.cfg.Driver, o.sayer(step)
 	err := deletePatience.retry(ctx, say, func(ctx context.Context) error { return driver.DeleteMachine(ctx, id) })
 	if err != nil {
 		return err
@@ -115,15 +115,7 @@ func (o *operation) releaseAll(ctx context.Context) error {
 	driver, say := o.e.cfg.Driver, o.sayer("network")
 	g, gctx := errgroup.WithContext(ctx)
 	for _, n := range nodes {
-		g.Go(func() error {
-			return deletePatience.retry(gctx, say, func(ctx context.Context) error {
-				port, err := driver.PortByKey(ctx, n.Key)
-				if err == nil {
-					err = driver.DeletePort(ctx, port.ID)
-				}
-				return unlessNotFound(err)
-			})
-		})
+		g.Go(func() error { return o.releasePort(gctx, "network", n) })
 	}
 	g.Go(func() error {
 		return deletePatience.retry(gctx, say, func(ctx context.Context) error {
@@ -135,6 +127,18 @@ func (o *operation) releaseAll(ctx context.Context) error {
 		})
 	})
 	return g.Wait()
+}
+
+// releasePort gives a node's address back, recorded or not.
+func (o *operation) releasePort(ctx context.Context, step string, n hanok.Node) error {
+	driver := o.e.cfg.Driver
+	return deletePatience.retry(ctx, o.sayer(step), func(ctx context.Context) error {
+		port, err := driver.PortByKey(ctx, n.Key)
+		if err == nil {
+			err = driver.DeletePort(ctx, port.ID)
+		}
+		return unlessNotFound(err)
+	})
 }
 
 func unlessNotFound(err error) error {

@@ -37,10 +37,14 @@ type world struct {
 	mu      sync.Mutex
 	reports map[string]machine.Report // by node key, replaces what a good agent says
 	changed []string
+	objects map[string]*nodeObject // Node objects by name
+	booted  map[string]time.Time   // by machine: the boot that is registered
+	blocked map[string]string      // by node: the pod that never leaves
 }
 
 func newWorld(t *testing.T, options fake.Options) *world {
-	w := &world{cloud: fake.New(options), dir: t.TempDir(), reports: map[string]machine.Report{}}
+	w := &world{cloud: fake.New(options), dir: t.TempDir(), reports: map[string]machine.Report{},
+		objects: map[string]*nodeObject{}, booted: map[string]time.Time{}, blocked: map[string]string{}}
 	w.store = w.openStore(t)
 	return w
 }

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hanok/hanok"
+)
+
+// retreatLimit bounds what is put back after a failure.
+const retreatLimit = 2 * time.Minute
+
+// retreat puts a group in order whose operation has failed, before that is
+// told: nodes that never came up are removed, nodes that stay after all take
+// pods again. A crash within it repeats the operation, and ends the same way.
+func (o *operation) retreat(ctx context.Context) error {
+	if o.event.ResourceType != hanok.ResourceNodeGroup {
+		return nil
+	}
+	in, err := readInput(o.event)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, retreatLimit)
+	defer cancel()
+	added, err := o.named(ctx, in.Add)
+	if err != nil {
+		return err
+	}
+	staying, err := o.named(ctx, in.Nodes)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if len(added) > 0 {
+		errs = append(errs, o.removeUnready(ctx, added))
+	}
+	if len(staying) > 0 && o.event.Type != hanok.NodesStart {
+		if err := o.uncordon(ctx, staying); err != nil {
+			errs = append(errs, fmt.Errorf("nodes may be left unschedulable: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// removeUnready removes those of the added nodes that Kubernetes does not
+// have Ready; the others are a part of the wish that came true.
+func (o *operation) removeUnready(ctx context.Context, added []hanok.Node) error {
+	ready := map[string]bool{}
+	_, client, err := o.kube(ctx)
+	if err != nil {
+		return err
+	}
+	ask, cancel := context.WithTimeout(ctx, 10*time.Second)
+	states, apiErr := client.Nodes(ask)
+	cancel()
+	for _, s := range states {
+		ready[s.Name] = s.Ready
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, n := range added {
+		if apiErr == nil && ready[n.Name] && n.Status == hanok.NodeActive {
+			continue
+		}
+		g.Go(func() error {
+			if err := o.unmake(gctx, "machines", n); err != nil {
+				return fmt.Errorf("%s is not removed: %w", n.Name, err)
+			}
+			ask, cancel := context.WithTimeout(gctx, 10*time.Second)
+			defer cancel()
+			if err := client.DeletePodsOf(ask, n.Name); err == nil {
+				_ = client.DeleteNode(ask, n.Name) // best effort: it may never have been one
+			}
+			return o.dropRecord(gctx, n)
+		})
+	}
+	return g.Wait()
+}
