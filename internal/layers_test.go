@@ -22,7 +22,8 @@ const module = "github.com/hanok/hanok"
 // The entry "x/..." stands for x and every package below it.
 var layers = [][]string{
 	{"."},
-	{"internal/machine/...", "internal/client/..."},
+	{"internal/machine/...", "internal/client/...", "api"},
+	{"api/apitest"},
 	{"internal/rootfs", "internal/agent"},
 	{"internal/bundle/..."},
 	{"internal/store/..."},
