@@ -27,6 +27,9 @@ type Credentials struct {
 	ProjectID, ProjectName       string
 	ProjectDomain                string
 	RemoteAddr                   string // for the failure limit
+	// Method "application_credential": the id, or the name with the user.
+	CredentialID, CredentialName string
+	CredentialSecret             string
 }
 
 // Token is a validated token. ID is the secret itself: never logged.
@@ -40,6 +43,15 @@ type Token struct {
 	Methods     []string
 	IssuedAt    time.Time
 	ExpiresAt   time.Time
+	// Credential is the application credential that the token was got by, nil
+	// for none. It is shared and must not be changed.
+	Credential *TokenCredential
+}
+
+// TokenCredential is what a token tells of its application credential.
+type TokenCredential struct {
+	ID, Name     string
+	Unrestricted bool // may make and delete application credentials
 }
 
 // The roles.

@@ -142,7 +142,7 @@ func (s *service) assembleEngine(ctx context.Context, o Options, bundles *bundle
 // services are the APIs beside container-infra's, by path.
 func services(c *Config, st store.Store, users *embedded.Identity, things *embedded.Catalogue) map[string]http.Handler {
 	handlers := catalogue.New(catalogue.Config{Catalogue: things, Identity: users, Store: st})
-	handlers[identity.Prefix] = identity.New(identity.Config{Identity: users, Projects: users, Region: c.Region})
+	handlers[identity.Prefix] = identity.New(identity.Config{Identity: users, Projects: users, Credentials: users, Region: c.Region})
 	return handlers
 }
 

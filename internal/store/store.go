@@ -113,6 +113,9 @@ type Token struct {
 	UserID    string
 	ProjectID string
 	Methods   []string
-	IssuedAt  time.Time
-	ExpiresAt time.Time
+	// CredentialID is the application credential that the token was got by,
+	// "" for none.
+	CredentialID string
+	IssuedAt     time.Time
+	ExpiresAt    time.Time
 }

@@ -24,6 +24,16 @@ type authRequest struct {
 			Token *struct {
 				ID string `json:"id"`
 			} `json:"token"`
+			Credential *struct {
+				ID     string  `json:"id"`
+				Name   string  `json:"name"`
+				Secret *string `json:"secret"`
+				User   *struct {
+					ID     string  `json:"id"`
+					Name   string  `json:"name"`
+					Domain *domain `json:"domain"`
+				} `json:"user"`
+			} `json:"application_credential"`
 		} `json:"identity"`
 		Scope json.RawMessage `json:"scope"`
 	} `json:"auth"`
@@ -57,12 +67,15 @@ func readCredentials(w http.ResponseWriter, r *http.Request) (infra.Credentials,
 	}
 	id := body.Auth.Identity
 	if len(id.Methods) == 0 {
-		return cred, hanok.Invalid("auth.identity.methods", "is missing; use [\"password\"] or [\"token\"]")
+		return cred, hanok.Invalid("auth.identity.methods", "is missing; use [\"password\"], [\"token\"] or [\"application_credential\"]")
 	}
 	for _, m := range id.Methods {
-		if m != "password" && m != "token" {
-			return cred, hanok.NotImplemented("auth.identity.methods", "%q is not offered; use \"password\" or \"token\"", m)
+		if !slices.Contains([]string{"password", "token", methodCredential}, m) {
+			return cred, hanok.NotImplemented("auth.identity.methods", "%s is not offered; use \"password\", \"token\" or \"application_credential\"", hanok.Quote(m))
 		}
+	}
+	if slices.Contains(id.Methods, methodCredential) {
+		return body.readApplicationCredential(cred)
 	}
 	if slices.Contains(id.Methods, "password") {
 		if id.Password == nil || id.Password.User == nil || id.Password.User.Password == nil {
@@ -87,6 +100,35 @@ func readCredentials(w http.ResponseWriter, r *http.Request) (infra.Credentials,
 		cred.TokenID = id.Token.ID
 	}
 	return cred, readScope(body.Auth.Scope, &cred)
+}
+
+const methodCredential = "application_credential"
+
+// readApplicationCredential reads what names and opens an application
+// credential: its id, or its name with the user.
+func (body authRequest) readApplicationCredential(cred infra.Credentials) (infra.Credentials, error) {
+	const field = "auth.identity.application_credential"
+	c := body.Auth.Identity.Credential
+	switch {
+	case len(body.Auth.Identity.Methods) > 1:
+		return cred, hanok.NotImplemented("auth.identity.methods", "%s together with another method is not offered", methodCredential)
+	case c == nil || c.ID == "" && c.Name == "":
+		return cred, hanok.Invalid(field, "needs an id, or a name and a user")
+	case c.Secret == nil:
+		return cred, hanok.Invalid(field+".secret", "is missing")
+	case c.ID == "" && (c.User == nil || c.User.ID == "" && c.User.Name == ""):
+		return cred, hanok.Invalid(field+".user", "is missing: a credential's name needs its user's id, or name and domain")
+	case c.ID == "" && c.User.ID == "" && c.User.Domain.either() == "":
+		return cred, hanok.Invalid(field+".user.domain", "is missing: a user's name needs the domain, {\"id\":\"%s\"}", domainID)
+	}
+	cred.CredentialID, cred.CredentialSecret = c.ID, *c.Secret
+	if c.ID == "" {
+		cred.CredentialName, cred.UserID, cred.UserName, cred.UserDomain = c.Name, c.User.ID, c.User.Name, c.User.Domain.either()
+	}
+	if scope := string(body.Auth.Scope); scope != "" && scope != "null" {
+		return cred, hanok.Invalid("auth.scope", "must be left out: an application credential is for its own project")
+	}
+	return cred, nil
 }
 
 // readScope reads what the token is for. Every token is for a project: no

@@ -51,7 +51,7 @@ func newFixture(t *testing.T) *fixture {
 		}
 	}
 	f.reader = f.login("eve")
-	f.server = httptest.NewServer(New(Config{Identity: f.identity, Projects: f.identity}))
+	f.server = httptest.NewServer(New(Config{Identity: f.identity, Projects: f.identity, Credentials: f.identity}))
 	t.Cleanup(f.server.Close)
 	return f
 }

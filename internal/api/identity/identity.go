@@ -25,7 +25,9 @@ type Config struct {
 	Identity infra.Identity
 	// Projects lists a user's projects; nil: only the token's own is known.
 	Projects infra.Projects
-	Region   string // default "RegionOne"
+	// Credentials makes and ends application credentials; nil: there are none.
+	Credentials infra.ApplicationCredentials
+	Region      string // default "RegionOne"
 }
 
 // DefaultRegion is the region's name unless configured otherwise.
@@ -69,6 +71,17 @@ func New(c Config) http.Handler {
 	closed("/v3/projects/{id}", get(a.showProject))
 	closed("/v3/users/{id}", get(a.showUser))
 	closed("/v3/users/{id}/projects", get(a.listUserProjects))
+	closed("/v3/roles", get(a.listRoles))
+	closed("/v3/roles/{id}", get(a.showRole))
+	if c.Credentials != nil {
+		const path = "/v3/users/{id}/application_credentials"
+		closed(path, map[string]http.HandlerFunc{
+			http.MethodGet: a.own(a.listCredentials), http.MethodPost: a.own(a.createCredential),
+		})
+		closed(path+"/{credential}", map[string]http.HandlerFunc{
+			http.MethodGet: a.own(a.showCredential), http.MethodDelete: a.own(a.deleteCredential),
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		respond.Error(w, r, respond.Keystone, hanok.Errorf(hanok.KindNotFound, "the identity service has no %s", r.URL.Path))
 	})

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"slices"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
@@ -32,6 +31,14 @@ type tokenV3 struct {
 	IsDomain  bool           `json:"is_domain"`
 	Roles     []roleRef      `json:"roles"`
 	Catalog   []catalogEntry `json:"catalog,omitempty"`
+	// Credential tells how far the token's application credential goes.
+	Credential *tokenCredential `json:"application_credential,omitempty"`
+}
+
+type tokenCredential struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Restricted bool   `json:"restricted"`
 }
 
 type domainRef struct {
@@ -123,6 +130,9 @@ func (a *api) writeToken(w http.ResponseWriter, r *http.Request, status int, t i
 		Project:   projectRef{ID: t.ProjectID, Name: t.ProjectName, Domain: domain},
 		Roles:     roleRefs(t.Roles),
 	}
+	if c := t.Credential; c != nil {
+		body.Credential = &tokenCredential{ID: c.ID, Name: c.Name, Restricted: !c.Unrestricted}
+	}
 	if !r.URL.Query().Has("nocatalog") {
 		body.Catalog = a.catalog(r, t.ProjectID)
 	}
@@ -160,5 +170,3 @@ func (a *api) showUser(w http.ResponseWriter, r *http.Request) {
 		"links": map[string]string{"self": respond.BaseURL(r) + Prefix + "/v3/users/" + t.UserID},
 	}})
 }
-
-func isAdmin(t infra.Token) bool { return slices.Contains(t.Roles, infra.RoleAdmin) }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/api/auth"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 )
@@ -76,7 +77,7 @@ func (a *api) createTokenV2(w http.ResponseWriter, r *http.Request) {
 	}
 	respond.SetCaller(r.Context(), t.UserID, t.ProjectID)
 	admin := 0
-	if isAdmin(t) {
+	if auth.IsAdmin(t) {
 		admin = 1
 	}
 	w.Header().Set("Cache-Control", "no-store")

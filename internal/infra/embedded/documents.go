@@ -12,16 +12,17 @@ import (
 // The kinds of document. The body of each is the JSON of the Go type named
 // beside it; TestStoredForm holds that form fast.
 const (
-	kindProject    = "project"     // infra.Project
-	kindUser       = "user"        // userRecord, encrypted
-	kindAssignment = "role"        // assignment, by user and project
-	kindFlavor     = "flavor"      // infra.Flavor
-	kindImage      = "image"       // infra.Image
-	kindNetwork    = "network"     // infra.Network
-	kindSubnet     = "subnet"      // infra.Subnet
-	kindKeypair    = "keypair"     // infra.Keypair, by project, user and name
-	kindVolumeType = "volume_type" // infra.VolumeType
-	kindZone       = "zone"        // infra.Zone
+	kindProject    = "project"                // infra.Project
+	kindUser       = "user"                   // userRecord, encrypted
+	kindAssignment = "role"                   // assignment, by user and project
+	kindCredential = "application credential" // credentialRecord, encrypted
+	kindFlavor     = "flavor"                 // infra.Flavor
+	kindImage      = "image"                  // infra.Image
+	kindNetwork    = "network"                // infra.Network
+	kindSubnet     = "subnet"                 // infra.Subnet
+	kindKeypair    = "keypair"                // infra.Keypair, by project, user and name
+	kindVolumeType = "volume_type"            // infra.VolumeType
+	kindZone       = "zone"                   // infra.Zone
 )
 
 // document makes the record of a value.

@@ -76,8 +76,11 @@ func errRefused() error {
 // for the project asked for, or for the user's default project. A token got
 // by a token lives no longer than that one.
 func (i *Identity) Authenticate(ctx context.Context, cred infra.Credentials) (infra.Token, error) {
-	if cred.TokenID != "" {
+	switch {
+	case cred.TokenID != "":
 		return i.rescope(ctx, cred)
+	case cred.CredentialID != "" || cred.CredentialName != "":
+		return i.byCredential(ctx, cred)
 	}
 	key := failureKey(cred)
 	user, err := i.checkCredentials(ctx, key, cred)
@@ -108,15 +111,7 @@ func (i *Identity) checkCredentials(ctx context.Context, key string, cred infra.
 	if err != nil && hanok.KindOf(err) != hanok.KindNotFound {
 		return userRecord{}, err
 	}
-	if err := i.hasher.enter(ctx); err != nil {
-		return userRecord{}, err
-	}
-	defer i.hasher.leave()
-	// Again, now that others who tried at the same time have been counted.
-	if err := i.mayTry(key); err != nil {
-		return userRecord{}, err
-	}
-	good, err := i.hasher.verify(user.PasswordHash, cred.Password)
+	good, err := i.checkSecret(ctx, key, user.PasswordHash, cred.Password)
 	if err != nil {
 		return userRecord{}, err
 	}
@@ -125,6 +120,20 @@ func (i *Identity) checkCredentials(ctx context.Context, key string, cred infra.
 		return userRecord{}, errRefused()
 	}
 	return user, nil
+}
+
+// checkSecret tells whether a password or a secret has this hash, "" for that
+// of nobody, in the same time for all.
+func (i *Identity) checkSecret(ctx context.Context, key, hash, secret string) (bool, error) {
+	if err := i.hasher.enter(ctx); err != nil {
+		return false, err
+	}
+	defer i.hasher.leave()
+	// Again, now that others who tried at the same time have been counted.
+	if err := i.mayTry(key); err != nil {
+		return false, err
+	}
+	return i.hasher.verify(hash, secret)
 }
 
 func (i *Identity) mayTry(key string) error {
@@ -156,13 +165,23 @@ func (i *Identity) rescope(ctx context.Context, cred infra.Credentials) (infra.T
 	if err != nil {
 		return infra.Token{}, err
 	}
+	if old.Credential != nil {
+		// It is for its project alone.
+		if cred.ProjectID != "" && cred.ProjectID != old.ProjectID || cred.ProjectName != "" && cred.ProjectName != old.ProjectName {
+			return infra.Token{}, errRefused()
+		}
+		cred = infra.Credentials{ProjectID: old.ProjectID, CredentialID: old.Credential.ID}
+	}
 	return i.issue(ctx, cred, user, methods, old.ExpiresAt)
 }
 
 // failureKey counts failures by the name as it was sent, known or not.
 func failureKey(cred infra.Credentials) string {
 	user := cred.UserID
-	if user == "" {
+	switch {
+	case cred.CredentialID != "":
+		user = "credential:" + cred.CredentialID
+	case user == "":
 		user = "name:" + cred.UserName
 	}
 	if len(user) > 256 {

@@ -145,7 +145,7 @@ func (i *Identity) DeleteProject(ctx context.Context, project string) error {
 		if len(clusters) > 0 {
 			return hanok.Errorf(hanok.KindConflict, "project %s has %d clusters; delete them first", p.Name, len(clusters))
 		}
-		for _, kind := range []string{kindAssignment, kindKeypair, kindSubnet, kindNetwork} {
+		for _, kind := range []string{kindAssignment, kindKeypair, kindCredential, kindSubnet, kindNetwork} {
 			docs, err := tx.Documents(kind, p.ID)
 			if err != nil {
 				return err

@@ -39,10 +39,10 @@ func (i *Identity) issue(ctx context.Context, cred infra.Credentials, checked us
 			return err
 		}
 		record := store.Token{
-			Hash: tokenHash(secret), UserID: user.ID, ProjectID: projectID, Methods: methods,
+			Hash: tokenHash(secret), UserID: user.ID, ProjectID: projectID, Methods: methods, CredentialID: cred.CredentialID,
 			IssuedAt: now, ExpiresAt: expires.UTC().Truncate(time.Second),
 		}
-		token, err = describe(tx, record)
+		token, err = describe(tx, record, i.now())
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (i *Identity) read(ctx context.Context, hash string) (infra.Token, error) {
 		if err != nil {
 			return err
 		}
-		token, err = describe(tx, record)
+		token, err = describe(tx, record, i.now())
 		return err
 	})
 	return token, err
@@ -114,7 +114,7 @@ func (i *Identity) read(ctx context.Context, hash string) (infra.Token, error) {
 
 // describe adds the names and roles of now to a stored token. A token whose
 // user or project is gone or disabled, or whose role was taken away, is none.
-func describe(tx store.Tx, record store.Token) (infra.Token, error) {
+func describe(tx store.Tx, record store.Token, now time.Time) (infra.Token, error) {
 	refuse := func(err error) (infra.Token, error) {
 		if err == nil || hanok.KindOf(err) == hanok.KindNotFound {
 			err = errNoToken()
@@ -133,9 +133,15 @@ func describe(tx store.Tx, record store.Token) (infra.Token, error) {
 	if err != nil || len(a.Roles) == 0 {
 		return refuse(err)
 	}
+	roles, credential := a.Roles, (*infra.TokenCredential)(nil)
+	if record.CredentialID != "" {
+		if roles, credential, err = narrow(tx, record, a.Roles, now); err != nil || len(roles) == 0 {
+			return refuse(err)
+		}
+	}
 	return infra.Token{
 		UserID: user.ID, UserName: user.Name, ProjectID: project.ID, ProjectName: project.Name,
-		Roles: a.Roles, Methods: record.Methods, IssuedAt: record.IssuedAt, ExpiresAt: record.ExpiresAt,
+		Roles: roles, Methods: record.Methods, IssuedAt: record.IssuedAt, ExpiresAt: record.ExpiresAt, Credential: credential,
 	}, nil
 }
 

@@ -111,7 +111,8 @@ func (i *Identity) changeUser(ctx context.Context, idOrName string, change func(
 	})
 }
 
-// DeleteUser removes a user (by id or name) with tokens, roles and key pairs.
+// DeleteUser removes a user (by id or name) with tokens, roles, key pairs and
+// application credentials.
 // The user's clusters stay: they belong to the project.
 func (i *Identity) DeleteUser(ctx context.Context, user string) error {
 	defer i.cache.clear()
@@ -143,6 +144,9 @@ func (i *Identity) DeleteUser(ctx context.Context, user string) error {
 			}
 		}
 		if err := tx.DeleteTokensOf(u.ID); err != nil {
+			return err
+		}
+		if err := deleteCredentials(tx, func(c infra.ApplicationCredential) bool { return c.UserID == u.ID }); err != nil {
 			return err
 		}
 		return tx.DeleteDocument(kindUser, u.ID)

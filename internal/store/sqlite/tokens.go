@@ -7,10 +7,10 @@ import (
 	"github.com/hanok/hanok/internal/store"
 )
 
-const tokenColumns = `hash, user_id, project_id, methods, issued_at, expires_at`
+const tokenColumns = `hash, user_id, project_id, methods, credential_id, issued_at, expires_at`
 
 func scanToken(r row) (k store.Token, err error) {
-	err = r.Scan(&k.Hash, &k.UserID, &k.ProjectID, jsonText{&k.Methods}, micros{&k.IssuedAt}, micros{&k.ExpiresAt})
+	err = r.Scan(&k.Hash, &k.UserID, &k.ProjectID, jsonText{&k.Methods}, &k.CredentialID, micros{&k.IssuedAt}, micros{&k.ExpiresAt})
 	return k, err
 }
 
@@ -20,11 +20,11 @@ func (t *tx) Token(hash string) (store.Token, error) {
 }
 
 func (t *tx) PutToken(k store.Token) error {
-	_, err := t.exec("token", `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, ?)
+	_, err := t.exec("token", `INSERT INTO tokens (`+tokenColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (hash) DO UPDATE SET
 			user_id = excluded.user_id, project_id = excluded.project_id, methods = excluded.methods,
-			issued_at = excluded.issued_at, expires_at = excluded.expires_at`,
-		k.Hash, k.UserID, k.ProjectID, toJSON(k.Methods), toMicros(k.IssuedAt), toMicros(k.ExpiresAt))
+			credential_id = excluded.credential_id, issued_at = excluded.issued_at, expires_at = excluded.expires_at`,
+		k.Hash, k.UserID, k.ProjectID, toJSON(k.Methods), k.CredentialID, toMicros(k.IssuedAt), toMicros(k.ExpiresAt))
 	return err
 }
 

@@ -139,7 +139,7 @@ func testDocuments(t *testing.T, s store.Store) {
 
 func testTokens(t *testing.T, s store.Store) {
 	token := func(hash, user string, expires int) store.Token {
-		return store.Token{Hash: hash, UserID: user, ProjectID: "p1", Methods: []string{"password", "token"}, IssuedAt: at(0), ExpiresAt: at(expires)}
+		return store.Token{Hash: hash, UserID: user, ProjectID: "p1", Methods: []string{"password", "token"}, CredentialID: "c" + hash, IssuedAt: at(0), ExpiresAt: at(expires)}
 	}
 	update(t, s, func(tx store.Tx) error {
 		return errors.Join(tx.PutToken(token("h1", "u1", 10)), tx.PutToken(token("h2", "u1", 20)),
