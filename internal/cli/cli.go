@@ -67,6 +67,10 @@ func run(ctx context.Context, e env, args []string) int {
 	if err == nil {
 		return exitOK
 	}
+	var remote remoteExit
+	if errors.As(err, &remote) {
+		return remote.code
+	}
 	code := exitCode(err)
 	if code == exitInterrupted {
 		fmt.Fprintln(e.err, "interrupted")
@@ -123,7 +127,8 @@ Client commands read the usual OS_* variables (OS_AUTH_URL, OS_USERNAME,
 OS_PASSWORD, OS_PROJECT_NAME, ...); "make up" writes them to run/openrc.
 
 Exit codes: 0 success, 1 error, 2 wrong usage, 3 not found, 4 the awaited
-operation failed, 5 not authenticated, 130 interrupted.`,
+operation failed, 5 not authenticated, 130 interrupted; "node shell" and
+"node logs" end as the command inside the machine does.`,
 		Example: `  . run/openrc
   hanok cluster create demo --wait
   hanok cluster kubeconfig demo > kubeconfig

@@ -13,10 +13,10 @@ import (
 func newNodeCommand(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "node",
-		Short:   "List the machines of clusters",
+		Short:   "List the machines of clusters, and look into them",
 		Aliases: []string{"nodes"},
 	}
-	cmd.AddCommand(newNodeList(e))
+	cmd.AddCommand(newNodeList(e), newNodeShow(e), newNodeShell(e), newNodeLogs(e))
 	return cmd
 }
 

@@ -21,6 +21,9 @@ import (
 	"github.com/hanok/hanok/internal/serve"
 )
 
+// errNoService: nothing listens on the operators' socket.
+var errNoService = errors.New("no service runs")
+
 // socket is the operators' way to a service on this host.
 type socket struct{ stateDir string }
 
@@ -49,7 +52,7 @@ func (s *socket) do(ctx context.Context, method, path string, in, out any) error
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s is root's alone: run this as root", name)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no service runs on %s: start it with hanok serve, or name another with --state-dir", s.stateDir)
+		return fmt.Errorf("%w on %s: start it with hanok serve, or name another with --state-dir", errNoService, s.stateDir)
 	case err != nil:
 		return err
 	}

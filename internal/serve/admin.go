@@ -41,14 +41,10 @@ func (s *service) operatorServer(version string, users *embedded.Identity) *http
 		if err != nil {
 			return operator.Status{}, err
 		}
-		id := ""
-		if d, ok := s.driver.(interface{ InstallationID() string }); ok {
-			id = d.InstallationID()
-		}
 		return operator.Status{
-			Version: version, PID: os.Getpid(), Installation: id, StateDir: s.cfg.StateDir,
+			Version: version, PID: os.Getpid(), Installation: s.installation(), StateDir: s.cfg.StateDir,
 			Address: s.apiListener.Addr().String(), AgentAddress: s.driver.AgentAddress().String(), Capacity: capacity,
 		}, nil
 	}
-	return api.HTTPServer(operator.New(users, status), s.log)
+	return api.HTTPServer(operator.New(users, status, s.inspect), s.log)
 }

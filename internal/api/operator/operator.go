@@ -60,7 +60,7 @@ type Roles struct {
 }
 
 // New gives the handler. Safe for use by many requests at once.
-func New(accounts *embedded.Identity, status func(context.Context) (Status, error)) http.Handler {
+func New(accounts *embedded.Identity, status func(context.Context) (Status, error), inspect Inspect) http.Handler {
 	o := operator{accounts: accounts}
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request) error) {
@@ -79,6 +79,7 @@ func New(accounts *embedded.Identity, status func(context.Context) (Status, erro
 		}
 		return err
 	})
+	handle("GET /nodes/{node}", showNode(inspect))
 	handle("GET /projects", o.listProjects)
 	handle("POST /projects", o.createProject)
 	handle("DELETE /projects/{project}", o.deleteProject)

@@ -15,6 +15,7 @@ import (
 	"github.com/hanok/hanok/internal/api/operator"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/machine"
 	"github.com/hanok/hanok/internal/store/sqlite"
 )
 
@@ -37,6 +38,11 @@ func newWorld(t *testing.T) *world {
 	}
 	srv := httptest.NewServer(operator.New(accounts, func(context.Context) (operator.Status, error) {
 		return operator.Status{Version: "v1", Installation: "abcdef"}, nil
+	}, func(_ context.Context, node string) (operator.Node, error) {
+		if node != "node-0" {
+			return operator.Node{}, hanok.NotFound("node", node)
+		}
+		return operator.Node{Name: node, UUID: "5801ef8a-3760-4858-b467-fc4c1201241d", Machine: "ACTIVE", Report: &machine.Report{Ready: true}}, nil
 	}))
 	t.Cleanup(srv.Close)
 	return &world{t: t, url: srv.URL, accounts: accounts}
@@ -148,4 +154,17 @@ func TestStatus(t *testing.T) {
 		t.Errorf("status: %s", s)
 	}
 	w.do("GET", "/nothing", nil, 404)
+}
+
+func TestShowNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var n operator.Node
+	if err := json.Unmarshal([]byte(w.do("GET", "/nodes/node-0", nil, 200)), &n); err != nil {
+		t.Fatal(err)
+	}
+	if n.Name != "node-0" || n.Machine != "ACTIVE" || n.Report == nil || !n.Report.Ready || n.ReportedAt != nil {
+		t.Errorf("node %+v", n)
+	}
+	w.do("GET", "/nodes/node-1", nil, 404)
 }

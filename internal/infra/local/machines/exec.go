@@ -13,6 +13,8 @@ type Streams struct {
 	Stdout, Stderr io.Writer
 	// TTY gives the command a terminal; then Stdin and Stdout must be one.
 	TTY bool
+	// Env is added to the command's environment, NAME=VALUE; Enter alone reads it.
+	Env []string
 }
 
 // Exec runs a command as root inside a running machine and waits for it. What
