@@ -16,8 +16,8 @@ type tokenKey struct{}
 // Require lets a request through to next when its X-Auth-Token is valid, and
 // puts the token into its context. Without one the answer is 401 as
 // keystonemiddleware has it. Whoever has neither the admin nor the member
-// role in the project may only read: anything but GET and HEAD is 403, in the
-// error shape of style.
+// role in the project may only read: anything but GET, HEAD and OPTIONS is
+// 403, in the error shape of style.
 func Require(identity infra.Identity, style respond.Style, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Auth-Token")
@@ -35,13 +35,18 @@ func Require(identity infra.Identity, style respond.Style, next http.Handler) ht
 			return
 		}
 		respond.SetCaller(r.Context(), token.UserID, token.ProjectID)
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && !MayWrite(token) {
+		if !reads(r.Method) && !MayWrite(token) {
 			respond.Error(w, r, style, hanok.Errorf(hanok.KindForbidden,
 				"your roles in project %s allow reading only; ask for the %s or %s role", token.ProjectName, infra.RoleMember, infra.RoleAdmin))
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(WithToken(r.Context(), token)))
 	})
+}
+
+// reads tells whether a method changes nothing.
+func reads(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 // MayWrite tells whether a token allows more than reading: its holder has the

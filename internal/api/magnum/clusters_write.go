@@ -1,6 +1,7 @@
 package magnum
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 
@@ -39,7 +40,7 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if bodyTooLarge(err) {
-		return nil, hanok.Invalid("body", "is larger than %d bytes", maxBody)
+		return nil, &hanok.Error{Kind: hanok.KindTooLarge, Field: "body", Detail: fmt.Sprintf("is larger than %d bytes", maxBody)}
 	}
 	if err != nil {
 		return nil, &hanok.Error{Kind: hanok.KindInvalid, Field: "body", Detail: "could not be read to its end", Err: err}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
@@ -59,13 +60,13 @@ func newCloud(t testing.TB) *cloud {
 		Store: s, Engine: c.engine, Catalogue: catalogue, Identity: identity, Projects: identity,
 		Bundles: func() []string { return []string{"v1.30.3"} }, MaxImageBytes: 1 << 20,
 	})
-	c.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as internal/api does
+	c.handler = apitest.Handler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as internal/api does
 		ctx, call := respond.NewCall(r.Context(), "")
 		api.ServeHTTP(w, r.WithContext(ctx))
 		if err := call.Err(); err != nil && hanok.KindOf(err) == hanok.KindInternal {
 			slog.Default().Error("internal", "error", err)
 		}
-	})
+	}))
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hanok/hanok"
@@ -75,6 +76,17 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request, style Style, allow
 	w.Header().Set("Allow", allow)
 	detail := fmt.Sprintf("%s is not a method of %s; use %s", r.Method, r.URL.Path, allow)
 	JSON(w, http.StatusMethodNotAllowed, body(style, http.StatusMethodNotAllowed, detail, RequestID(r.Context())))
+}
+
+// Options answers OPTIONS with the methods that the path knows.
+func Options(w http.ResponseWriter, methods ...string) {
+	all := append([]string{http.MethodOptions}, methods...)
+	if slices.Contains(all, http.MethodGet) {
+		all = append(all, http.MethodHead)
+	}
+	slices.Sort(all)
+	w.Header().Set("Allow", strings.Join(slices.Compact(all), ", "))
+	NoContent(w)
 }
 
 // classify gives the status and the text that the user may see.
