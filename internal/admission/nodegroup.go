@@ -91,7 +91,7 @@ func readGroup(o object, opts Options) (hanok.NodeGroup, error) {
 	}
 	g.NodeCount = 1
 	if o.sent("node_count") {
-		if g.NodeCount, err = o.bounded("node_count", 1, opts.quota()); err != nil {
+		if g.NodeCount, err = opts.nodeCount(o, "node_count", 1); err != nil {
 			return g, err
 		}
 	}

@@ -33,7 +33,7 @@ func Resize(body []byte, opts Options) (*ResizePlan, error) {
 			return nil, err
 		}
 	}
-	if plan.NodeCount, err = o.bounded("node_count", 1, opts.quota()); err != nil {
+	if plan.NodeCount, err = opts.nodeCount(o, "node_count", 1); err != nil {
 		return nil, err
 	}
 	if o.sent("nodes_to_remove") {

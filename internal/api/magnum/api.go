@@ -30,6 +30,18 @@ type Engine interface {
 	// SetUserScript changes the script of a group's later nodes; group is its
 	// UUID or name.
 	SetUserScript(ctx context.Context, clusterUUID, group, script string) (hanok.NodeGroup, error)
+	// CreateNodeGroup begins to make a group, and gives it back complete.
+	CreateNodeGroup(ctx context.Context, clusterUUID string, plan *admission.GroupPlan) (hanok.NodeGroup, error)
+	// DeleteNodeGroup begins to delete a group; success when that is under way.
+	// Here and below a group is named by UUID or name.
+	DeleteNodeGroup(ctx context.Context, clusterUUID, group string) error
+	// Resize begins to bring a group to a number of nodes.
+	Resize(ctx context.Context, clusterUUID string, plan *admission.ResizePlan) (hanok.NodeGroup, error)
+	// SetBounds changes between how many nodes a group may scale itself, at once.
+	SetBounds(ctx context.Context, clusterUUID, group string, plan *admission.BoundsPlan) (hanok.NodeGroup, error)
+	// StopNodes and StartNodes begin to stop and to start nodes by UUID.
+	StopNodes(ctx context.Context, clusterUUID, group string, nodes []string) (hanok.NodeGroup, error)
+	StartNodes(ctx context.Context, clusterUUID, group string, nodes []string) (hanok.NodeGroup, error)
 	// LoadImage keeps an image archive for every present and future node, and
 	// gives the names of the images in it.
 	LoadImage(ctx context.Context, clusterUUID string, archive io.Reader) ([]string, error)

@@ -2,6 +2,7 @@ package magnum
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type recordingEngine struct {
 	deleted []string
 	loaded  []byte
 	scripts []string
+	groups  []string // what was asked of node groups, one line each
 }
 
 func (e *recordingEngine) CreateCluster(_ context.Context, plan *admission.ClusterPlan) (hanok.Cluster, error) {
@@ -74,4 +76,41 @@ func (e *recordingEngine) SignCertificate(_ context.Context, _ string, request [
 		return nil, err
 	}
 	return ca.SignClient(request, time.Now())
+}
+
+// note keeps one line of what was asked of node groups.
+func (e *recordingEngine) note(format string, args ...any) (hanok.NodeGroup, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.groups = append(e.groups, fmt.Sprintf(format, args...))
+	return hanok.NodeGroup{UUID: "018b2cf2-0b77-4c6c-9d73-7a3c47bb9c44", Name: "added", Status: hanok.UpdateInProgress}, e.fail
+}
+
+func (e *recordingEngine) CreateNodeGroup(_ context.Context, cluster string, plan *admission.GroupPlan) (hanok.NodeGroup, error) {
+	g, err := e.note("create %s %d", plan.Group.Name, plan.Group.NodeCount)
+	uuid := g.UUID
+	g = plan.Group
+	g.UUID, g.ClusterUUID, g.Status = uuid, cluster, hanok.CreateInProgress
+	return g, err
+}
+
+func (e *recordingEngine) DeleteNodeGroup(_ context.Context, _, group string) error {
+	_, err := e.note("delete %s", group)
+	return err
+}
+
+func (e *recordingEngine) Resize(_ context.Context, _ string, plan *admission.ResizePlan) (hanok.NodeGroup, error) {
+	return e.note("resize %q to %d without %v", plan.Group, plan.NodeCount, plan.Remove)
+}
+
+func (e *recordingEngine) SetBounds(_ context.Context, _, group string, plan *admission.BoundsPlan) (hanok.NodeGroup, error) {
+	return e.note("bounds %s min %t max %t", group, plan.Min != nil, plan.Max != nil)
+}
+
+func (e *recordingEngine) StopNodes(_ context.Context, _, group string, nodes []string) (hanok.NodeGroup, error) {
+	return e.note("stop %s %v", group, nodes)
+}
+
+func (e *recordingEngine) StartNodes(_ context.Context, _, group string, nodes []string) (hanok.NodeGroup, error) {
+	return e.note("start %s %v", group, nodes)
 }

@@ -12,9 +12,17 @@ type missing struct {
 	name         string // as the guide titles it
 }
 
-// refuse answers 501 by name.
-func (m missing) refuse(http.ResponseWriter, *http.Request) error {
-	return hanok.Errorf(hanok.KindNotImplemented, "%q (%s %s) is not built yet", m.name, m.method, m.path)
+// refuse answers 501 by name, but first as every operation does for a cluster
+// that is not the caller's.
+func (a *api) refuse(m missing) handlerFunc {
+	return func(_ http.ResponseWriter, r *http.Request) error {
+		if r.PathValue("cluster") != "" {
+			if _, err := a.clusterOf(r); err != nil {
+				return err
+			}
+		}
+		return hanok.Errorf(hanok.KindNotImplemented, "%q (%s %s) is not built yet", m.name, m.method, m.path)
+	}
 }
 
 const (
@@ -26,19 +34,12 @@ const (
 // notBuilt lists the operations of both guides, of the newer public ones, and
 // of Magnum's clients that answer 501.
 var notBuilt = []missing{
-	{http.MethodPost, clusterPath + "/actions/resize", "Resize"},
 	{http.MethodPost, clusterPath + "/actions/upgrade", "Upgrade a Cluster (Magnum's form)"},
 	{http.MethodPost, clusterPath + "/actions/cni_update", "Change Cluster CNI"},
 	{http.MethodPost, clusterPath + "/actions/update_sgw", "Change Service Gateway"},
 	{http.MethodPost, clusterPath + "/api_ep_ipacl", "Enforce IP Access Control to Cluster API Endpoints"},
 	{http.MethodGet, clusterPath + "/api_ep_ipacl", "Get Cluster API Endpoint IP Access Control"},
-	{http.MethodPatch, clusterPath, "Change a Cluster"},
 	{http.MethodPatch, "/v1/certificates/{cluster}", "Renew Cluster Certificate"},
-	{http.MethodPost, clusterPath + "/nodegroups", "Create a Node Group"},
-	{http.MethodDelete, groupPath, "Delete a Node Group"},
-	{http.MethodPatch, groupPath, "Change a Node Group"},
-	{http.MethodPost, groupPath + "/stop_node", "Stop a Node"},
-	{http.MethodPost, groupPath + "/start_node", "Start a Node"},
 	{http.MethodGet, groupPath + "/autoscale", "View Autoscaler Configuration of a Node Group"},
 	{http.MethodPost, groupPath + "/autoscale", "Change Autoscaler Configuration of a Node Group"},
 	{http.MethodPost, groupPath + "/upgrade", "Upgrade a Cluster"},

@@ -32,20 +32,25 @@ func (a *api) routes() map[string]map[string]handlerFunc {
 		},
 		"/v1/clusters/detail": {http.MethodGet: a.listClustersInDetail},
 		"/v1/clusters/{cluster}": {
-			http.MethodGet: a.getCluster, http.MethodDelete: a.deleteCluster,
+			http.MethodGet: a.getCluster, http.MethodDelete: a.deleteCluster, http.MethodPatch: a.patchCluster,
 		},
-		"/v1/clusters/{cluster}/config":                 {http.MethodGet: a.getKubeconfig},
-		imagesPath:                                      {http.MethodPut: a.loadImage},
-		"/v1/clusters/{cluster}/events":                 {http.MethodGet: a.listEvents},
-		"/v1/clusters/{cluster}/events/{event}":         {http.MethodGet: a.getEvent},
-		"/v1/clusters/{cluster}/nodegroups":             {http.MethodGet: a.listNodeGroups},
-		"/v1/clusters/{cluster}/nodegroups/{nodegroup}": {http.MethodGet: a.getNodeGroup},
-		groupPath + "/userscript":                       {http.MethodPost: a.setUserScript},
-		"/v1/certificates/{cluster}":                    {http.MethodGet: a.getCertificate},
-		"/v1/certificates":                              {http.MethodPost: a.signCertificate},
-		"/v1/clustertemplates":                          {http.MethodGet: a.listTemplates},
-		"/v1/clustertemplates/{template}":               {http.MethodGet: a.getTemplate},
-		"/v1/quotas":                                    {http.MethodGet: a.listQuotas, http.MethodPost: a.createQuota},
+		"/v1/clusters/{cluster}/config":         {http.MethodGet: a.getKubeconfig},
+		imagesPath:                              {http.MethodPut: a.loadImage},
+		"/v1/clusters/{cluster}/events":         {http.MethodGet: a.listEvents},
+		"/v1/clusters/{cluster}/events/{event}": {http.MethodGet: a.getEvent},
+		"/v1/clusters/{cluster}/actions/resize": {http.MethodPost: a.resize},
+		"/v1/clusters/{cluster}/nodegroups":     {http.MethodGet: a.listNodeGroups, http.MethodPost: a.createNodeGroup},
+		groupPath: {
+			http.MethodGet: a.getNodeGroup, http.MethodDelete: a.deleteNodeGroup, http.MethodPatch: a.patchNodeGroup,
+		},
+		groupPath + "/stop_node":          {http.MethodPost: a.stopNodes},
+		groupPath + "/start_node":         {http.MethodPost: a.startNodes},
+		groupPath + "/userscript":         {http.MethodPost: a.setUserScript},
+		"/v1/certificates/{cluster}":      {http.MethodGet: a.getCertificate},
+		"/v1/certificates":                {http.MethodPost: a.signCertificate},
+		"/v1/clustertemplates":            {http.MethodGet: a.listTemplates},
+		"/v1/clustertemplates/{template}": {http.MethodGet: a.getTemplate},
+		"/v1/quotas":                      {http.MethodGet: a.listQuotas, http.MethodPost: a.createQuota},
 		"/v1/quotas/{project}/{resource}": {
 			http.MethodGet: a.getQuota, http.MethodPatch: a.updateQuota, http.MethodDelete: a.deleteQuota,
 		},
@@ -54,16 +59,35 @@ func (a *api) routes() map[string]map[string]handlerFunc {
 	}
 }
 
-// handler assembles the routes: the version documents for everybody, all else
-// behind a token and a microversion that is understood.
-func (a *api) handler() http.Handler {
+// table gives all routes, those that are not built too.
+func (a *api) table() map[string]map[string]handlerFunc {
 	table := a.routes()
 	for _, op := range notBuilt {
 		if table[op.path] == nil {
 			table[op.path] = map[string]handlerFunc{}
 		}
-		table[op.path][op.method] = op.refuse
+		table[op.path][op.method] = a.refuse(op)
 	}
+	return table
+}
+
+// Routes lists what the handler answers ("GET /v1/clusters"), but for the
+// paths of the older guide that are refused with what to use instead.
+func Routes() []string {
+	list := []string{"GET /", "GET /v1"}
+	for path, methods := range (&api{}).table() {
+		for method := range methods {
+			list = append(list, method+" "+path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// handler assembles the routes: the version documents for everybody, all else
+// behind a token and a microversion that is understood.
+func (a *api) handler() http.Handler {
+	table := a.table()
 	mux := http.NewServeMux()
 	for path, methods := range table {
 		if path != imagesPath { // an upload has a time limit of its own
@@ -74,7 +98,7 @@ func (a *api) handler() http.Handler {
 		mux.Handle(path, dispatch(methods))
 	}
 	mux.Handle("/v1/", answer(unknownPath))
-	protected := auth.Require(a.Identity, respond.Magnum, microversion(mux))
+	protected := auth.Require(a.Identity, respond.Magnum, microversion(leftovers(mux)))
 
 	open := http.NewServeMux()
 	open.Handle("/{$}", dispatch(map[string]handlerFunc{http.MethodGet: getVersions}))
@@ -93,11 +117,14 @@ func dispatch(methods map[string]handlerFunc) http.Handler {
 			method = http.MethodGet
 		}
 		h, ok := methods[method]
-		if !ok {
+		switch {
+		case ok:
+			answer(h).ServeHTTP(w, r)
+		case method == http.MethodOptions:
+			respond.Options(w, allowed...)
+		default:
 			respond.MethodNotAllowed(w, r, respond.Magnum, allowed...)
-			return
 		}
-		answer(h).ServeHTTP(w, r)
 	})
 }
 

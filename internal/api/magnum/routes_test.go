@@ -111,7 +111,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	for _, r := range []struct{ method, path, allow string }{
 		{"PUT", "/v1/clusters", "GET, POST"}, {"DELETE", "/v1/clusters", "GET, POST"}, {"POST", "/v1/supports", "GET"},
 		{"POST", "/v1/clusters/k8s", "DELETE, GET, PATCH"}, {"GET", "/v1/clusters/k8s/actions/resize", "POST"},
-		{"GET", "/v1/clusters/k8s/images", "PUT"}, {"POST", "/", "GET"}, {"OPTIONS", "/v1/clusters", "GET, POST"},
+		{"GET", "/v1/clusters/k8s/images", "PUT"}, {"POST", "/", "GET"},
 	} {
 		if a := c.call(c.admin, r.method, r.path, nil); a.Code != 405 || a.Header().Get("Allow") != r.allow || a.detail() == "" {
 			t.Errorf("%s %s: %d, allow %q, %s", r.method, r.path, a.Code, a.Header().Get("Allow"), a.Body)
@@ -120,18 +120,55 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	if a := c.call(c.admin, http.MethodHead, "/v1/clusters/k8s", nil); a.Code != 200 {
 		t.Errorf("HEAD: %d", a.Code)
 	}
+	for path, allow := range map[string]string{
+		"/v1/clusters": "GET, HEAD, OPTIONS, POST", "/v1/clusters/k8s/actions/resize": "OPTIONS, POST", "/": "GET, HEAD, OPTIONS",
+	} {
+		if a := c.call(c.reader, http.MethodOptions, path, nil); a.Code != 204 || a.Header().Get("Allow") != allow || a.Body.Len() > 0 {
+			t.Errorf("OPTIONS %s: %d, allow %q", path, a.Code, a.Header().Get("Allow"))
+		}
+	}
+}
+
+// TestLeftovers: the older guide's paths without a cluster say what to use
+// instead, and do not stand in the way of a cluster of that name.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.put(c.admin.ProjectID, "nodegroups")
+	for operation, want := range map[string]string{
+		"POST /v1/clusters/nodegroups":                                        "POST /v1/clusters/{cluster}/nodegroups",
+		"POST /v1/clusters/nodegroups/":                                       "POST /v1/clusters/{cluster}/nodegroups",
+		"DELETE /v1/clusters/nodegroups/5801ef8a-3760-4858-b467-fc4c1201241d": "DELETE /v1/clusters/{cluster}/nodegroups/{nodegroup}",
+	} {
+		method, path, _ := strings.Cut(operation, " ")
+		if a := c.call(c.admin, method, path, `{"nodegroup":{"protocol":"TCP"}}`); a.Code != 400 || !strings.Contains(a.detail(), want) {
+			t.Errorf("%s: %d %s", operation, a.Code, a.Body)
+		}
+		if a := c.call(nobody, method, path, nil); a.Code != 401 {
+			t.Errorf("%s without a token: %d", operation, a.Code)
+		}
+	}
+	if a := c.get("/v1/clusters/nodegroups"); a.Code != 200 || a.body["name"] != "nodegroups" {
+		t.Errorf("the cluster: %d %s", a.Code, a.Body)
+	}
+	if a := c.get("/v1/clusters/nodegroups/nodegroups"); a.Code != 200 {
+		t.Errorf("its groups: %d %s", a.Code, a.Body)
+	}
+	if a := c.call(c.admin, http.MethodDelete, "/v1/clusters/nodegroups", nil); a.Code != 204 || len(c.engine.deleted) != 1 {
+		t.Errorf("its deletion: %d %s", a.Code, a.Body)
+	}
 }
 
 // TestNotBuiltOperations goes through the guides' other operations.
 func TestNotBuiltOperations(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
+	c.put(c.admin.ProjectID, "k8s")
 	const g = "/v1/clusters/k8s/nodegroups/default-worker"
 	want := []string{
-		"POST /v1/clusters/k8s/actions/resize", "POST /v1/clusters/k8s/actions/cni_update", "POST /v1/clusters/k8s/actions/update_sgw",
+		"POST /v1/clusters/k8s/actions/cni_update", "POST /v1/clusters/k8s/actions/update_sgw",
 		"POST /v1/clusters/k8s/api_ep_ipacl", "GET /v1/clusters/k8s/api_ep_ipacl", "PATCH /v1/certificates/k8s",
-		"PATCH /v1/clusters/k8s", "POST /v1/clusters/k8s/nodegroups/", "DELETE " + g, "PATCH " + g, "POST " + g + "/stop_node",
-		"POST " + g + "/start_node", "GET " + g + "/autoscale", "POST " + g + "/autoscale", "POST " + g + "/upgrade",
+		"GET " + g + "/autoscale", "POST " + g + "/autoscale", "POST " + g + "/upgrade",
 		"POST /v1/clusters/k8s/nodegroups/default-master/upgrade", "GET /v1/addon_types/", "GET /v1/addon_types/calico", "GET /v1/addons/", "GET /v1/addons/x",
 		"GET /v1/clusters/k8s/addons/", "POST /v1/clusters/k8s/addons/", "GET /v1/clusters/k8s/addons/x", "PATCH /v1/clusters/k8s/addons/x",
 		"DELETE /v1/clusters/k8s/addons/x", "POST /v1/clusters/k8s/actions/upgrade",

@@ -1,0 +1,73 @@
+package magnum
+
+import (
+	"net/http"
+
+	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/api/respond"
+)
+
+// patchCluster takes Magnum's JSON patch: /node_count is the default worker
+// group's.
+func (a *api) patchCluster(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.clusterOf(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if !admission.IsJSONPatch(body) {
+		return hanok.Errorf(hanok.KindNotImplemented, "changes of a cluster by type are not built yet; a JSON patch of /node_count is")
+	}
+	opts, err := a.admissionOptions(r)
+	if err != nil {
+		return err
+	}
+	plan, err := admission.Patch(body, true, opts)
+	if err != nil {
+		return err
+	}
+	if _, err := a.Engine.Resize(r.Context(), c.UUID, plan.Resize); err != nil {
+		return err
+	}
+	respond.JSON(w, http.StatusAccepted, uuidBody{c.UUID})
+	return nil
+}
+
+// patchNodeGroup takes both dialects of PATCH; an array is Magnum's, and is
+// answered with the whole group as Magnum does.
+func (a *api) patchNodeGroup(w http.ResponseWriter, r *http.Request) error {
+	c, group, err := a.groupOf(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if !admission.IsJSONPatch(body) {
+		return hanok.Errorf(hanok.KindNotImplemented, "changes of a node group by type are not built yet; a JSON patch of /node_count is")
+	}
+	opts, err := a.admissionOptions(r)
+	if err != nil {
+		return err
+	}
+	plan, err := admission.Patch(body, false, opts)
+	if err != nil {
+		return err
+	}
+	var g hanok.NodeGroup
+	if plan.Resize != nil {
+		plan.Resize.Group = group
+		g, err = a.Engine.Resize(r.Context(), c.UUID, plan.Resize)
+	} else {
+		g, err = a.Engine.SetBounds(r.Context(), c.UUID, group, plan.Bounds)
+	}
+	if err != nil {
+		return err
+	}
+	return a.acceptGroup(w, r, g)
+}
