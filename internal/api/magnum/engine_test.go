@@ -83,15 +83,20 @@ func (e *recordingEngine) note(format string, args ...any) (hanok.NodeGroup, err
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.groups = append(e.groups, fmt.Sprintf(format, args...))
-	return hanok.NodeGroup{UUID: "018b2cf2-0b77-4c6c-9d73-7a3c47bb9c44", Name: "added", Status: hanok.UpdateInProgress}, e.fail
+	most := 10
+	return hanok.NodeGroup{
+		UUID: "018b2cf2-0b77-4c6c-9d73-7a3c47bb9c44", ClusterUUID: "5801ef8a-3760-4858-b467-fc4c1201241d", Name: "added", Role: hanok.RoleWorker,
+		StackID: "3d5e1b0a-43c4-4b0c-9f5d-6d3a2b1c0f9e", Status: hanok.UpdateInProgress, MaxNodeCount: &most, Version: "v1.30.3",
+		Labels: map[string]string{"boot_volume_type": "General HDD", "boot_volume_size": "20"},
+	}, e.fail
 }
 
 func (e *recordingEngine) CreateNodeGroup(_ context.Context, cluster string, plan *admission.GroupPlan) (hanok.NodeGroup, error) {
 	g, err := e.note("create %s %d", plan.Group.Name, plan.Group.NodeCount)
-	uuid := g.UUID
-	g = plan.Group
-	g.UUID, g.ClusterUUID, g.Status = uuid, cluster, hanok.CreateInProgress
-	return g, err
+	made := plan.Group
+	made.UUID, made.StackID, made.Version = g.UUID, g.StackID, g.Version
+	made.ClusterUUID, made.Status = cluster, hanok.CreateInProgress
+	return made, err
 }
 
 func (e *recordingEngine) DeleteNodeGroup(_ context.Context, _, group string) error {
