@@ -20,26 +20,21 @@ func (a *api) compute() http.Handler {
 		},
 	}
 	return a.serve(v, routes{
-		"/flavors":                     get(a.listFlavors(false)),
-		"/flavors/detail":              get(a.listFlavors(true)),
-		"/flavors/{id}":                get(a.showFlavor),
-		"/flavors/{id}/os-extra_specs": get(a.showExtraSpecs),
-		"/os-keypairs":                 {http.MethodGet: a.listKeypairs, http.MethodPost: a.createKeypair},
-		"/os-keypairs/{name}":          {http.MethodGet: a.showKeypair, http.MethodDelete: a.deleteKeypair},
-		"/os-availability-zone":        get(a.listZones),
-		"/os-availability-zone/detail": get(a.listZones), // hosts are the operator's business
-		"/servers":                     get(a.listServers(false)),
-		"/servers/detail":              get(a.listServers(true)),
-		"/servers/{id}":                get(a.showServer),
-		"/servers/{id}/os-interface":   get(a.listInterfaces),
-		"/servers/{id}/metadata":       get(a.showMetadata),
-		"/servers/{id}/os-volume_attachments": get(func(w http.ResponseWriter, r *http.Request) error {
-			if _, err := a.server(r); err != nil {
-				return err
-			}
-			respond.JSON(w, http.StatusOK, object{"volumeAttachments": []object{}})
-			return nil
-		}),
+		"/flavors":                            get(a.listFlavors(false)),
+		"/flavors/detail":                     get(a.listFlavors(true)),
+		"/flavors/{id}":                       get(a.showFlavor),
+		"/flavors/{id}/os-extra_specs":        get(a.showExtraSpecs),
+		"/os-keypairs":                        {http.MethodGet: a.listKeypairs, http.MethodPost: a.createKeypair},
+		"/os-keypairs/{name}":                 {http.MethodGet: a.showKeypair, http.MethodDelete: a.deleteKeypair},
+		"/os-availability-zone":               get(a.listZones),
+		"/os-availability-zone/detail":        get(a.listZones), // hosts are the operator's business
+		"/servers":                            get(a.listServers(false)),
+		"/servers/detail":                     get(a.listServers(true)),
+		"/servers/{id}":                       get(a.showServer),
+		"/servers/{id}/os-interface":          get(a.listInterfaces),
+		"/servers/{id}/metadata":              get(a.showMetadata),
+		"/servers/{id}/os-volume_attachments": get(a.listAttachments),
+		"/servers/{id}/os-security-groups":    get(a.listServerSecurityGroups),
 	})
 }
 

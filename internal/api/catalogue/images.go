@@ -2,6 +2,9 @@ package catalogue
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hanok/hanok/internal/api/respond"
@@ -42,7 +45,7 @@ func (a *api) listImages(w http.ResponseWriter, r *http.Request) error {
 	for _, i := range all {
 		items = append(items, imageObject(i))
 	}
-	l := listing{ignored: []string{"member_status"}}
+	l := listing{ignored: []string{"member_status"}, special: imageFilters}
 	p, err := l.apply(r.URL.Query(), items, imageObject(infra.Image{}))
 	if err != nil {
 		return err
@@ -54,6 +57,35 @@ func (a *api) listImages(w http.ResponseWriter, r *http.Request) error {
 	}
 	respond.JSON(w, http.StatusOK, body)
 	return nil
+}
+
+// imageFilters are those of Glance's that are not just a field's value.
+var imageFilters = map[string]func(object, string) (bool, error){
+	"size_min": atLeast("size"),
+	"size_max": func(o object, want string) (bool, error) {
+		most, err := strconv.ParseInt(want, 10, 64)
+		size, _ := o["size"].(int64)
+		return size <= most, err
+	},
+	"tag":         func(o object, want string) (bool, error) { return slices.Contains(o["tags"].([]string), want), nil },
+	"visibility":  func(o object, want string) (bool, error) { return want == "all" || o["visibility"] == want, nil },
+	"id":          oneOf("id"),
+	"name":        oneOf("name"),
+	"status":      oneOf("status"),
+	"disk_format": oneOf("disk_format"),
+}
+
+// oneOf is a filter by a value, or by several as Glance writes them: "in:a,b".
+func oneOf(field string) func(object, string) (bool, error) {
+	return func(o object, want string) (bool, error) {
+		list, several := strings.CutPrefix(want, "in:")
+		if !several {
+			return equals(o[field], want), nil
+		}
+		return slices.ContainsFunc(strings.Split(list, ","), func(one string) bool {
+			return equals(o[field], strings.Trim(one, `"`))
+		}), nil
+	}
 }
 
 func (a *api) showImage(w http.ResponseWriter, r *http.Request) error {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 )
@@ -22,23 +23,31 @@ func (a *api) network() http.Handler {
 		document: neutronResources,
 	}
 	return a.serve(v, routes{
-		"/networks":             get(a.listNetworks),
-		"/networks/{id}":        get(a.showNetwork),
-		"/subnets":              get(a.listSubnets),
-		"/subnets/{id}":         get(a.showSubnet),
-		"/vpcs":                 get(a.listVPCs),
-		"/vpcs/{id}":            get(a.showVPC),
-		"/vpcsubnets":           get(a.listVPCSubnets),
-		"/vpcsubnets/{id}":      get(a.showVPCSubnet),
-		"/security-groups":      get(a.emptyList("security_groups")),
-		"/security-group-rules": get(a.emptyList("security_group_rules")),
-		"/extensions":           get(a.emptyList("extensions")),
+		"/networks":                  get(a.listNetworks),
+		"/networks/{id}":             get(a.showNetwork),
+		"/subnets":                   get(a.listSubnets),
+		"/subnets/{id}":              get(a.showSubnet),
+		"/vpcs":                      get(a.listVPCs),
+		"/vpcs/{id}":                 get(a.showVPC),
+		"/vpcsubnets":                get(a.listVPCSubnets),
+		"/vpcsubnets/{id}":           get(a.showVPCSubnet),
+		"/routingtables":             get(a.listRoutingTables),
+		"/routingtables/{id}":        get(a.showRoutingTable),
+		"/security-groups":           get(a.listSecurityGroups),
+		"/security-groups/{id}":      get(a.showSecurityGroup),
+		"/security-group-rules":      get(a.listSecurityGroupRules),
+		"/security-group-rules/{id}": get(a.showSecurityGroupRule),
+		"/gateways/servicegateways":  get(a.listServiceGateways),
+		"/gateways/servicegateways/{id}": get(func(_ http.ResponseWriter, r *http.Request) error {
+			return hanok.NotFound("service gateway", r.PathValue("id"))
+		}),
+		"/extensions": get(a.emptyList("extensions")),
 	})
 }
 
 func neutronResources(w http.ResponseWriter, r *http.Request, _ string) {
 	var resources []object
-	for _, name := range []string{"network", "subnet", "vpc", "vpcsubnet"} {
+	for _, name := range []string{"network", "subnet", "vpc", "vpcsubnet", "routingtable", "security-group", "security-group-rule"} {
 		resources = append(resources, object{
 			"name": name, "collection": name + "s",
 			"links": []object{{"rel": "self", "href": respond.BaseURL(r) + NetworkPrefix + "/v2.0/" + name + "s"}},

@@ -39,7 +39,6 @@ func TestNetworkFilters(t *testing.T) {
 		"vpcsubnets?name=isolated":                               f.isolated.ID,
 		"vpcsubnets?router:external=true&vpc_id=" + f.network.ID: "",
 		"vpcsubnets?shared=false":                                subnets,
-		"security-groups":                                        "",
 		"extensions":                                             "",
 	} {
 		a := f.get("/network/v2.0/" + path)

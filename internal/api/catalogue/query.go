@@ -43,7 +43,7 @@ func (l listing) apply(q url.Values, items []object, fields object) (page, error
 	}
 	for name, values := range q {
 		switch {
-		case name == "limit", name == "marker", name == "sort_key", name == "sort_dir", name == "fields",
+		case name == "limit", name == "marker", name == "sort_key", name == "sort_dir", name == "sort", name == "fields",
 			slices.Contains(l.ignored, name):
 		case l.special[name] != nil:
 			var bad error
@@ -105,10 +105,20 @@ func equals(v any, want string) bool {
 // atLeast filters by a number.
 func atLeast(field string) func(object, string) (bool, error) {
 	return func(o object, want string) (bool, error) {
-		least, err := strconv.Atoi(want)
-		n, _ := o[field].(int)
-		return n >= least, err
+		least, err := strconv.ParseInt(want, 10, 64)
+		return wholeNumber(o[field]) >= least, err
 	}
+}
+
+// wholeNumber reads a field's number, 0 where it has none.
+func wholeNumber(v any) int64 {
+	switch n := v.(type) {
+	case int:
+		return int64(n)
+	case int64:
+		return n
+	}
+	return 0
 }
 
 // matching filters by a regular expression, which Nova finds anywhere in the value.
@@ -122,8 +132,24 @@ func matching(values func(object) []string) func(object, string) (bool, error) {
 	}
 }
 
+// sortWish reads both ways to ask for an order: sort_key with sort_dir, and
+// Glance's and Cinder's sort=name:desc,size.
+func sortWish(q url.Values) (keys, dirs []string) {
+	if !q.Has("sort") {
+		return q["sort_key"], q["sort_dir"]
+	}
+	for wish := range strings.SplitSeq(q.Get("sort"), ",") {
+		key, dir, found := strings.Cut(wish, ":")
+		if !found {
+			dir = "asc"
+		}
+		keys, dirs = append(keys, key), append(dirs, dir)
+	}
+	return keys, dirs
+}
+
 func sortBy(q url.Values, items []object, fields object) error {
-	keys, dirs := q["sort_key"], q["sort_dir"]
+	keys, dirs := sortWish(q)
 	for i, key := range keys {
 		if _, ok := fields[key]; !ok {
 			return hanok.Invalid("sort_key", "%q is no field of this list", key)

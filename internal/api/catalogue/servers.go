@@ -182,6 +182,10 @@ func serverObject(r *http.Request, s server, networks map[string]string) object 
 	if n.Status == hanok.NodeBuild {
 		task = "spawning"
 	}
+	volumes := []object{}
+	for _, v := range volumesOf(s) {
+		volumes = append(volumes, object{"id": v.id})
+	}
 	return object{
 		"id": n.UUID, "name": n.Name, "status": string(n.Status), "tenant_id": n.ProjectID, "user_id": s.cluster.UserID,
 		"addresses": addresses, "accessIPv4": "", "accessIPv6": "", "key_name": keyName, "metadata": serverMetadata(s),
@@ -191,7 +195,7 @@ func serverObject(r *http.Request, s server, networks map[string]string) object 
 		"OS-EXT-AZ:availability_zone": zone, "OS-EXT-STS:power_state": powerStates[n.Status],
 		"OS-EXT-STS:task_state": task, "OS-EXT-STS:vm_state": vmStates[n.Status], "OS-DCF:diskConfig": "MANUAL",
 		"OS-SRV-USG:launched_at": launchedAt(n), "OS-SRV-USG:terminated_at": nil,
-		"os-extended-volumes:volumes_attached": []object{}, "security_groups": []object{},
+		"os-extended-volumes:volumes_attached": volumes, "security_groups": []object{{"name": defaultSecurityGroup}},
 		"links": computeLinks(r, "/servers/"+n.UUID),
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/hanok/hanok/internal/infra"
 )
 
-// volume serves Cinder's volume types. Volumes of users are not made yet, so
-// their lists are empty.
+// volume serves Cinder's volume types and, for reading, the volumes of the
+// project's nodes.
 func (a *api) volume() http.Handler {
 	v := versioned{
 		prefix: VolumePrefix, style: respond.Cinder, versions: []string{"v2", "v3"}, project: true,
@@ -23,11 +23,9 @@ func (a *api) volume() http.Handler {
 	return a.serve(v, routes{
 		"/types":          get(a.listVolumeTypes),
 		"/types/{id}":     get(a.showVolumeType),
-		"/volumes":        get(noVolumes),
-		"/volumes/detail": get(noVolumes),
-		"/volumes/{id}": get(func(_ http.ResponseWriter, r *http.Request) error {
-			return hanok.NotFound("volume", r.PathValue("id"))
-		}),
+		"/volumes":        get(a.listVolumes(false)),
+		"/volumes/detail": get(a.listVolumes(true)),
+		"/volumes/{id}":   get(a.showVolume),
 	})
 }
 
@@ -83,9 +81,4 @@ func volumeTypeObject(t infra.VolumeType) object {
 		"id": t.ID, "name": t.Name, "description": nil, "is_public": true, "os-volume-type-access:is_public": true,
 		"qos_specs_id": nil, "extra_specs": object{},
 	}
-}
-
-func noVolumes(w http.ResponseWriter, _ *http.Request) error {
-	respond.JSON(w, http.StatusOK, object{"volumes": []object{}})
-	return nil
 }

@@ -150,6 +150,54 @@ func vpcSubnetObject(s infra.Subnet, n infra.Network, used int) object {
 	return o
 }
 
+func (a *api) listRoutingTables(w http.ResponseWriter, r *http.Request) error {
+	items, err := a.routingTables(r)
+	if err != nil {
+		return err
+	}
+	return neutronList(w, r, "routingtables", items, routingTableObject(vpcSubnetObject(infra.Subnet{}, infra.Network{}, 0)))
+}
+
+func (a *api) showRoutingTable(w http.ResponseWriter, r *http.Request) error {
+	items, err := a.routingTables(r)
+	if err != nil {
+		return err
+	}
+	for _, t := range items {
+		if t["id"] == r.PathValue("id") {
+			respond.JSON(w, http.StatusOK, object{"routingtable": t})
+			return nil
+		}
+	}
+	return hanok.NotFound("routing table", r.PathValue("id"))
+}
+
+func (a *api) routingTables(r *http.Request) ([]object, error) {
+	subnets, err := a.vpcSubnets(r)
+	if err != nil {
+		return nil, err
+	}
+	var tables []object
+	for _, s := range subnets {
+		if s["router:external"] == false { // routing in the public network is not a project's affair
+			tables = append(tables, routingTableObject(s))
+		}
+	}
+	return tables, nil
+}
+
+// routingTableObject gives a subnet's routing table as a resource of its own.
+func routingTableObject(subnet object) object {
+	o := object{
+		"tenant_id": subnet["tenant_id"], "vpc_id": subnet["vpc_id"], "vpcs": []object{{"id": subnet["vpc_id"]}},
+		"subnets": []object{{"id": subnet["id"]}}, "distributed": true, "create_time": subnet["create_time"],
+	}
+	for k, v := range subnet["routingtable"].(object) {
+		o[k] = v
+	}
+	return o
+}
+
 // derivedID gives a stable UUID to what exists only as part of something else.
 func derivedID(what, of string) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("hanok "+what+" "+of)).String()
