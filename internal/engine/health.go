@@ -81,7 +81,7 @@ func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
 	if err != nil {
 		return err
 	}
-	e.startStopped(ctx, nodes)
+	down := e.startStopped(ctx, nodes)
 
 	ask, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -92,6 +92,10 @@ func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
 	}
 	if apiErr == nil {
 		states, apiErr = client.Nodes(ask)
+	}
+	for i := range states {
+		// Kubernetes waits for most of a minute before it believes that a node is gone.
+		states[i].Ready = states[i].Ready && !slices.Contains(down, states[i].Name)
 	}
 	if ctx.Err() != nil {
 		return nil // the service ends; that says nothing of the cluster
@@ -157,13 +161,17 @@ func forgetNodes(reason map[string]string, nodes []hanok.Node) map[string]string
 	return kept
 }
 
-// startStopped starts machines that ended although nobody stopped them.
-func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) {
+// startStopped starts machines that ended although nobody stopped them, and
+// gives the names of the nodes whose machine does not run.
+func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) (down []string) {
 	for _, n := range nodes {
 		if n.UUID == "" || n.Status != hanok.NodeActive {
 			continue
 		}
 		m, err := e.cfg.Driver.Machine(ctx, n.UUID)
+		if hanok.KindOf(err) == hanok.KindNotFound || err == nil && m.Status != infra.MachineActive {
+			down = append(down, n.Name)
+		}
 		if err != nil || m.Status != infra.MachineShutoff {
 			continue
 		}
@@ -180,6 +188,7 @@ func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) {
 			e.log.Error("cannot start a machine", "machine", n.UUID, "name", n.Name, "error", err)
 		}
 	}
+	return down
 }
 
 func (e *Engine) countHealth(ctx context.Context) {

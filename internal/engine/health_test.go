@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/hanok/hanok"
@@ -57,6 +58,19 @@ func TestHealth(t *testing.T) {
 		return true, ""
 	})
 	await("well after machines died", hanok.Healthy, all("True"))
+
+	// A machine that is broken, or gone, shows though Kubernetes still says Ready.
+	machines := w.cloud.Inventory().Machines
+	worker := machines[slices.IndexFunc(machines, func(m infra.Machine) bool { return m.Role == hanok.RoleWorker })]
+	w.trust(worker.Name)
+	if err := w.cloud.Break(worker.ID, "no power"); err != nil {
+		t.Fatal(err)
+	}
+	await("a machine is broken", hanok.Unhealthy, func(c hanok.Cluster) bool { return c.HealthReason[worker.Name+".Ready"] == "False" })
+	if err := w.cloud.Vanish(worker.ID); err != nil {
+		t.Fatal(err)
+	}
+	await("a machine is gone", hanok.Unhealthy, func(c hanok.Cluster) bool { return c.HealthReason[worker.Name+".Ready"] == "False" })
 	if after, _ := w.cluster(t, c.UUID); after.Status != hanok.CreateComplete || !after.UpdatedAt.Equal(before.UpdatedAt) {
 		t.Errorf("health changed the cluster: %s, updated %v → %v", after.Status, before.UpdatedAt, after.UpdatedAt)
 	}
