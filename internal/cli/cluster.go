@@ -16,10 +16,10 @@ import (
 func newClusterCommand(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cluster",
-		Short:   "Create, list, show and delete clusters",
+		Short:   "Create, list, show, resize and delete clusters",
 		Aliases: []string{"clusters"},
 	}
-	cmd.AddCommand(newClusterCreate(e), newClusterList(e), newClusterShow(e), newClusterDelete(e), newClusterKubeconfig(e))
+	cmd.AddCommand(newClusterCreate(e), newClusterList(e), newClusterShow(e), newClusterResize(e), newClusterDelete(e), newClusterKubeconfig(e))
 	return cmd
 }
 

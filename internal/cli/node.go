@@ -16,7 +16,7 @@ func newNodeCommand(e env) *cobra.Command {
 		Short:   "List the machines of clusters, and look into them",
 		Aliases: []string{"nodes"},
 	}
-	cmd.AddCommand(newNodeList(e), newNodeShow(e), newNodeShell(e), newNodeLogs(e))
+	cmd.AddCommand(newNodeList(e), newNodeShow(e), newNodeShell(e), newNodeLogs(e), newNodeStop(e), newNodeStart(e))
 	return cmd
 }
 

@@ -13,10 +13,10 @@ import (
 func newNodeGroupCommand(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "nodegroup",
-		Short:   "List and show the node groups of a cluster",
+		Short:   "Create, list, show and delete the node groups of a cluster",
 		Aliases: []string{"nodegroups", "ng"},
 	}
-	cmd.AddCommand(newNodeGroupList(e), newNodeGroupShow(e))
+	cmd.AddCommand(newNodeGroupCreate(e), newNodeGroupList(e), newNodeGroupShow(e), newNodeGroupDelete(e))
 	return cmd
 }
 

@@ -202,6 +202,24 @@ func (c *Client) chooseVolumeType(ctx context.Context, w Wishes, ch *Choice) err
 	return err
 }
 
+// FindFlavor finds a flavor by id or name.
+func (c *Client) FindFlavor(ctx context.Context, wanted string) (Flavor, error) {
+	flavors, err := c.Flavors(ctx)
+	if err != nil {
+		return Flavor{}, err
+	}
+	return pick("flavor", wanted, flavors, func(f Flavor) (string, string) { return f.ID, f.Name }, func(Flavor) bool { return false })
+}
+
+// FindImage finds an image by id or name.
+func (c *Client) FindImage(ctx context.Context, wanted string) (Image, error) {
+	images, err := c.Images(ctx)
+	if err != nil {
+		return Image{}, err
+	}
+	return pick("image", wanted, images, func(i Image) (string, string) { return i.ID, i.Name }, func(Image) bool { return false })
+}
+
 // pick finds the wanted item by id or name, or the first that fits when none
 // is wanted.
 func pick[T any](what, wanted string, items []T, names func(T) (id, name string), fits func(T) bool) (T, error) {

@@ -15,6 +15,7 @@ type Progress struct {
 
 // FailedError is an operation that ended as failed.
 type FailedError struct {
+	What    string // what Cluster names; "" is a cluster
 	Cluster string
 	Status  string
 	Reason  string
@@ -22,7 +23,11 @@ type FailedError struct {
 
 // Error names the cluster, its status and the service's reason.
 func (e *FailedError) Error() string {
-	return fmt.Sprintf("cluster %s is %s: %s", e.Cluster, e.Status, e.Reason)
+	what := e.What
+	if what == "" {
+		what = "cluster"
+	}
+	return fmt.Sprintf("%s %s is %s: %s", what, e.Cluster, e.Status, e.Reason)
 }
 
 const (
