@@ -19,7 +19,7 @@ func TestFirstBootOfANode(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	r := s.request("first")
-	r.labels["user_script"] = "#!/bin/bash\nset -e\ntest ! -e /var/lib/kubelet/pki\nid -un\ndf -BG --output=size /srv/data | tail -n 1 | tr -d " "\ntouch /srv/data/by-script\n"
+	r.labels["user_script"] = "#!/bin/bash\nset -e\ntest ! -e /var/lib/kubelet/pki\nid -un\ndf -BG --output=size /srv/data | tail -n 1 | tr -d ' '\ntouch /srv/data/by-script\n"
 	r.labels["user_script_v2"] = "#!/usr/bin/python3\nimport os, sys\nprint('after the old one:', os.path.exists('/var/log/userscript.exitcode'))\nsys.exit(7)\n"
 	r.labels["extra_volumes"] = []map[string]any{
 		{"volume_type": "General HDD", "volume_size": 2, "volume_mount_path": "/srv/data"},
