@@ -61,18 +61,19 @@ func TestCheck(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	for request, want := range map[string]string{
-		"GET /v1/clusters/detail":                        "GET /v1/clusters/detail",
-		"GET /v1/clusters/c":                             "GET /v1/clusters/{cluster}",
-		"DELETE /v1/clusters/nodegroups":                 "DELETE /v1/clusters/{cluster}",
-		"POST /v1/clusters/nodegroups":                   "POST /v1/clusters/nodegroups",
-		"GET /v1/clusters/nodegroups/config":             "GET /v1/clusters/{cluster}/config",
-		"HEAD /v1/clusters/c/nodegroups/g/":              "GET /v1/clusters/{cluster}/nodegroups/{nodegroup}",
-		"GET /compute/v2/flavors/detail":                 "GET /compute/{compute_version}/{project}/flavors/detail",
-		"GET /compute/v2.1/p/flavors/detail":             "GET /compute/{compute_version}/{project}/flavors/detail",
-		"GET /compute/v2.1/p/flavors/f/os-extra_specs":   "GET /compute/{compute_version}/{project}/flavors/{flavor}/os-extra_specs",
-		"GET /volume/v3/types":                           "GET /volume/{volume_version}/{project}/types",
-		"GET /":                                          "GET /",
-		"GET /compute/v9":                                "",
+		"GET /v1/clusters/detail":                                                     "GET /v1/clusters/detail",
+		"GET /v1/clusters/c":                                                          "GET /v1/clusters/{cluster}",
+		"DELETE /v1/clusters/nodegroups":                                              "DELETE /v1/clusters/{cluster}",
+		"POST /v1/clusters/nodegroups":                                                "POST /v1/clusters/nodegroups",
+		"GET /v1/clusters/nodegroups/config":                                          "GET /v1/clusters/{cluster}/config",
+		"HEAD /v1/clusters/c/nodegroups/g/":                                           "GET /v1/clusters/{cluster}/nodegroups/{nodegroup}",
+		"GET /compute/v2/flavors/detail":                                              "GET /compute/{compute_version}/{project}/flavors/detail",
+		"GET /compute/v2.1/f4b3de2ecaaa44d8b2d6101f509c5c69/flavors/detail":           "GET /compute/{compute_version}/{project}/flavors/detail",
+		"GET /compute/v2.1/f4b3de2ecaaa44d8b2d6101f509c5c69/flavors/f/os-extra_specs": "GET /compute/{compute_version}/{project}/flavors/{flavor}/os-extra_specs",
+		"GET /volume/v3/types":                                                        "GET /volume/{volume_version}/{project}/types",
+		"GET /compute/v2.1/f4b3de2ecaaa44d8b2d6101f509c5c69":                          "GET /compute/{compute_version}/{project}",
+		"GET /":           "GET /",
+		"GET /compute/v9": "",
 		"GET /v1/clusters/c/nodegroups/g/autoscale/more": "",
 	} {
 		method, path, _ := strings.Cut(request, " ")

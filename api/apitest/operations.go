@@ -6,6 +6,7 @@ package apitest
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -116,12 +117,19 @@ func Find(method, path string) (Operation, bool) {
 	return op, ok
 }
 
+// projectID tells a project from a resource in the paths of compute and volume.
+var projectID = regexp.MustCompile(`^[0-9a-fA-F-]{32,36}$`)
+
 // match compares a path with a template. The project in the paths of compute
 // and volume may be missing.
 func match(template, path string) (map[string]string, bool) {
 	want, got := segments(template), segments(path)
-	if i := slices.Index(want, "{project}"); i == 2 && (len(got) == len(want)-1) && len(got) > 2 {
-		got = slices.Insert(slices.Clone(got), 2, "")
+	if len(want) > 2 && want[2] == "{project}" {
+		if len(got) > 2 && len(got) == len(want)-1 {
+			got = slices.Insert(slices.Clone(got), 2, "")
+		} else if len(got) == len(want) && !projectID.MatchString(got[2]) {
+			return nil, false
+		}
 	}
 	if len(want) != len(got) {
 		return nil, false

@@ -6,6 +6,7 @@ package catalogue
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/store"
@@ -28,7 +29,7 @@ type Config struct {
 
 // New gives the handlers by the prefix that each answers. Safe for use at once.
 func New(c Config) map[string]http.Handler {
-	a := &api{c}
+	a := &api{Config: c}
 	return map[string]http.Handler{
 		ComputePrefix: a.compute(),
 		NetworkPrefix: a.network(),
@@ -37,6 +38,20 @@ func New(c Config) map[string]http.Handler {
 	}
 }
 
+// Routes lists what the handlers answer
+// ("GET /compute/{compute_version}/{project}/flavors"), each once for all
+// versions of its service.
+func Routes() []string {
+	a := &api{}
+	a.compute()
+	a.network()
+	a.image()
+	a.volume()
+	slices.Sort(a.registered)
+	return a.registered
+}
+
 type api struct {
 	Config
+	registered []string // the routes, noted as services are put together
 }

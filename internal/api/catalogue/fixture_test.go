@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
 	"github.com/hanok/hanok/internal/store"
@@ -71,7 +72,7 @@ func newFixture(t *testing.T) *fixture {
 		mux.Handle(prefix, h)
 		mux.Handle(prefix+"/", h)
 	}
-	f.server = httptest.NewServer(mux)
+	f.server = httptest.NewServer(apitest.Handler(t, mux))
 	t.Cleanup(f.server.Close)
 	return f
 }

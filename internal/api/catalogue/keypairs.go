@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
@@ -117,6 +118,9 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	}
 	if err != nil {
 		return hanok.Invalid("body", "could not be read to its end")
+	}
+	if !utf8.Valid(b) {
+		return hanok.Invalid("body", "is not valid UTF-8")
 	}
 	if err := json.Unmarshal(b, into); err != nil {
 		var wrongType *json.UnmarshalTypeError

@@ -33,8 +33,15 @@ type versioned struct {
 // clients read them before they have a token; the rest needs one.
 func (a *api) serve(v versioned, rs routes) http.Handler {
 	mux := http.NewServeMux()
+	a.registered = append(a.registered, "GET "+v.prefix, "GET "+v.versionPath())
+	if v.project {
+		a.registered = append(a.registered, "GET "+v.base())
+	}
 	for path, methods := range rs {
 		mux.Handle(path, v.byMethod(methods))
+		for method := range methods {
+			a.registered = append(a.registered, method+" "+v.base()+path)
+		}
 	}
 	mux.HandleFunc("/", v.unknown)
 	inner := auth.Require(a.Identity, v.style, mux)
@@ -54,6 +61,22 @@ func (a *api) serve(v versioned, rs routes) http.Handler {
 			v.within(a.Identity, inner, version, rest).ServeHTTP(w, r)
 		}
 	})
+}
+
+// versionPath is the path of a version: a parameter where there are several.
+func (v versioned) versionPath() string {
+	if len(v.versions) == 1 {
+		return v.prefix + "/" + v.versions[0]
+	}
+	return v.prefix + "/{" + strings.TrimPrefix(v.prefix, "/") + "_version}"
+}
+
+// base is the path that the routes stand below.
+func (v versioned) base() string {
+	if v.project {
+		return v.versionPath() + "/{project}"
+	}
+	return v.versionPath()
 }
 
 // within hands a request on with the path that is left below the version,
@@ -108,6 +131,10 @@ func (v versioned) byMethod(methods map[string]handler) http.Handler {
 				allowed = append(allowed, m)
 			}
 			slices.Sort(allowed)
+			if method == http.MethodOptions {
+				respond.Options(w, allowed...)
+				return
+			}
 			respond.MethodNotAllowed(w, r, v.style, allowed...)
 			return
 		}
@@ -123,11 +150,14 @@ func (v versioned) unknown(w http.ResponseWriter, r *http.Request) {
 
 func onlyGet(style respond.Style, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			h(w, r)
+		case http.MethodOptions:
+			respond.Options(w, http.MethodGet)
+		default:
 			respond.MethodNotAllowed(w, r, style, http.MethodGet)
-			return
 		}
-		h(w, r)
 	}
 }
 

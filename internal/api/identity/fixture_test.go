@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
 	"github.com/hanok/hanok/internal/store/sqlite"
@@ -51,7 +52,7 @@ func newFixture(t *testing.T) *fixture {
 		}
 	}
 	f.reader = f.login("eve")
-	f.server = httptest.NewServer(New(Config{Identity: f.identity, Projects: f.identity, Credentials: f.identity}))
+	f.server = httptest.NewServer(apitest.Handler(t, New(Config{Identity: f.identity, Projects: f.identity, Credentials: f.identity})))
 	t.Cleanup(f.server.Close)
 	return f
 }

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
@@ -42,17 +44,40 @@ type api struct {
 
 // New gives the handler of everything below Prefix. Safe for use at once.
 func New(c Config) http.Handler {
+	h, _ := assemble(c)
+	return h
+}
+
+// Routes lists what the handler answers ("GET /identity/v3").
+func Routes() []string {
+	type credentials = infra.ApplicationCredentials
+	var some struct{ credentials } // never called
+	_, routes := assemble(Config{Credentials: some})
+	slices.Sort(routes)
+	return routes
+}
+
+// assemble puts the handler together, and lists its routes.
+func assemble(c Config) (http.Handler, []string) {
 	if c.Region == "" {
 		c.Region = DefaultRegion
 	}
 	a := &api{c}
 	mux := http.NewServeMux()
+	var routes []string
+	note := func(path string, methods map[string]http.HandlerFunc) {
+		for method := range methods {
+			routes = append(routes, method+" "+Prefix+path)
+		}
+	}
 	// open registers a path that needs no token, with its methods.
 	open := func(path string, methods map[string]http.HandlerFunc) {
+		note(path, methods)
 		mux.Handle(Prefix+path, byMethod(methods))
 	}
 	// closed registers one that needs a valid token.
 	closed := func(path string, methods map[string]http.HandlerFunc) {
+		note(path, methods)
 		mux.Handle(Prefix+path, auth.Require(c.Identity, respond.Keystone, byMethod(methods)))
 	}
 	open("", get(a.versions))
@@ -85,7 +110,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		respond.Error(w, r, respond.Keystone, hanok.Errorf(hanok.KindNotFound, "the identity service has no %s", r.URL.Path))
 	})
-	return withoutTrailingSlash(mux)
+	return withoutTrailingSlash(mux), routes
 }
 
 // caller is auth.Require for a path where only some methods need a token. A
@@ -122,6 +147,10 @@ func byMethod(methods map[string]http.HandlerFunc) http.Handler {
 				allowed = append(allowed, m)
 			}
 		}
+		if method == http.MethodOptions {
+			respond.Options(w, allowed...)
+			return
+		}
 		respond.MethodNotAllowed(w, r, respond.Keystone, allowed...)
 	})
 }
@@ -148,6 +177,9 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	}
 	if err != nil {
 		return hanok.Invalid("body", "could not be read to its end")
+	}
+	if !utf8.Valid(b) {
+		return hanok.Invalid("body", "is not valid UTF-8")
 	}
 	if err := json.Unmarshal(b, into); err != nil {
 		var wrongType *json.UnmarshalTypeError
