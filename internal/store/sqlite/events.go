@@ -42,7 +42,7 @@ func (t *tx) UnfinishedEvents(clusterUUID string) ([]hanok.Event, error) {
 }
 
 func (t *tx) InsertEvent(e hanok.Event) (hanok.Event, error) {
-	res, err := t.sql.ExecContext(t.ctx, `INSERT INTO events (`+eventColumns+`)
+	res, err := t.run(`INSERT INTO events (`+eventColumns+`)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.UUID, e.ProjectID, e.ClusterUUID, e.ClusterName, e.ResourceUUID, e.ResourceName, e.ResourceType,
 		string(e.Type), string(e.State), e.Contents, e.Step, e.Epoch, toMicros(e.Deadline), string(e.Input),

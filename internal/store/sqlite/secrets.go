@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/hanok/hanok"
@@ -12,14 +10,15 @@ func secretRecord(clusterUUID, name string) string {
 	return fmt.Sprintf("secret %q of cluster %q", name, clusterUUID)
 }
 
+func scanSealed(r row) (sealed []byte, err error) {
+	err = r.Scan(&sealed)
+	return sealed, err
+}
+
 func (t *tx) Secret(clusterUUID, name string) ([]byte, error) {
-	var sealed []byte
-	err := t.sql.QueryRowContext(t.ctx, `SELECT value FROM secrets WHERE cluster_uuid = ? AND name = ?`, clusterUUID, name).Scan(&sealed)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, hanok.NotFound("secret", name)
-	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", secretRecord(clusterUUID, name), err)
+	sealed, err := one(t, scanSealed, "secret", name, `SELECT value FROM secrets WHERE cluster_uuid = ? AND name = ?`, clusterUUID, name)
+	if err != nil {
+		return nil, err
 	}
 	return t.seal.open(sealed, secretRecord(clusterUUID, name))
 }

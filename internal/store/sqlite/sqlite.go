@@ -81,10 +81,10 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		f.Close()
 	}
 	s := &Store{wakes: newWakes()}
-	if s.write, err = connect(opts.Path, 1, "immediate", false); err != nil {
+	if s.write, err = connect(opts.Path, 1, "BEGIN IMMEDIATE", false); err != nil {
 		return nil, err
 	}
-	if s.read, err = connect(opts.Path, readers, "deferred", true); err != nil {
+	if s.read, err = connect(opts.Path, readers, "BEGIN", true); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.prepare(ctx, opts, fresh); err != nil {
@@ -105,14 +105,8 @@ func isFresh(path string) (bool, error) {
 	return info.Size() == 0, nil
 }
 
-// pool is a set of connections and as many turns to use one.
-type pool struct {
-	db    *sql.DB
-	turns chan struct{}
-}
-
-func connect(path string, connections int, txlock string, readOnly bool) (pool, error) {
-	q := url.Values{"_txlock": {txlock}}
+func connect(path string, sessions int, begin string, readOnly bool) (pool, error) {
+	q := url.Values{}
 	q.Add("_pragma", "busy_timeout(10000)")
 	q.Add("_pragma", "journal_mode(WAL)")
 	q.Add("_pragma", "synchronous(FULL)")
@@ -126,9 +120,9 @@ func connect(path string, connections int, txlock string, readOnly bool) (pool, 
 	if err != nil {
 		return pool{}, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return pool{db, make(chan struct{}, connections)}, nil
+	db.SetMaxOpenConns(sessions + 1) // migrations have one of their own
+	db.SetMaxIdleConns(sessions)
+	return newPool(db, sessions, begin), nil
 }
 
 // prepare brings the schema up to date and takes up the key.
@@ -200,30 +194,27 @@ func (s *Store) View(ctx context.Context, fn func(tx store.Tx) error) error {
 // nobody to release it (modernc.org/sqlite v1.38.2 drops the rows of a query
 // whose context ends as it returns). Between statements an ended ctx counts.
 func (s *Store) transact(ctx context.Context, p pool, fn func(tx store.Tx) error) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case p.turns <- struct{}{}:
-	}
-	defer func() { <-p.turns }()
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	whole := context.WithoutCancel(ctx)
-	sqlTx, err := p.db.BeginTx(whole, nil)
+	session, err := p.take(ctx)
 	if err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
-	}
-	defer sqlTx.Rollback() // after a commit it does nothing
-	t := &tx{caller: ctx, ctx: whole, sql: sqlTx, seal: s.seal}
-	if err := fn(t); err != nil {
 		return err
 	}
+	defer p.give(session)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := sqlTx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	whole := context.WithoutCancel(ctx)
+	t := &tx{caller: ctx, ctx: whole, session: session, seal: s.seal}
+	err = session.transact(whole, func() error {
+		if err := fn(t); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	s.wakes.wake(t.enqueued...)
 	return nil
@@ -233,9 +224,7 @@ func (s *Store) transact(ctx context.Context, p pool, fn func(tx store.Tx) error
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		for _, p := range []pool{s.read, s.write} {
-			if p.db != nil {
-				s.closed = errors.Join(s.closed, p.db.Close())
-			}
+			s.closed = errors.Join(s.closed, p.close())
 		}
 	})
 	return s.closed

@@ -16,7 +16,7 @@ import (
 type tx struct {
 	caller   context.Context // its end stops the transaction before the next statement
 	ctx      context.Context // of the statements themselves: never ends
-	sql      *sql.Tx
+	session  *session
 	seal     *sealer
 	enqueued []int64
 }
@@ -32,7 +32,11 @@ func one[T any](t *tx, scan func(row) (T, error), resource, id, query string, ar
 	if err := t.caller.Err(); err != nil {
 		return zero, context.Cause(t.caller)
 	}
-	v, err := scan(t.sql.QueryRowContext(t.ctx, query, args...))
+	st, err := t.session.statement(t.ctx, query)
+	if err != nil {
+		return zero, fmt.Errorf("read %s %s: %w", resource, id, err)
+	}
+	v, err := scan(st.QueryRowContext(t.ctx, args...))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return zero, hanok.NotFound(resource, id)
@@ -47,7 +51,11 @@ func many[T any](t *tx, scan func(row) (T, error), what, query string, args ...a
 	if err := t.caller.Err(); err != nil {
 		return nil, context.Cause(t.caller)
 	}
-	rows, err := t.sql.QueryContext(t.ctx, query, args...)
+	st, err := t.session.statement(t.ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", what, err)
+	}
+	rows, err := st.QueryContext(t.ctx, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
@@ -71,7 +79,7 @@ func (t *tx) exec(what, query string, args ...any) (int64, error) {
 	if err := t.caller.Err(); err != nil {
 		return 0, context.Cause(t.caller)
 	}
-	res, err := t.sql.ExecContext(t.ctx, query, args...)
+	res, err := t.run(query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("write %s: %w", what, err)
 	}
@@ -80,6 +88,15 @@ func (t *tx) exec(what, query string, args ...any) (int64, error) {
 		return 0, fmt.Errorf("write %s: %w", what, err)
 	}
 	return n, nil
+}
+
+// run runs a statement that gives no rows.
+func (t *tx) run(query string, args ...any) (sql.Result, error) {
+	st, err := t.session.statement(t.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(t.ctx, args...)
 }
 
 // micros reads and writes a time; 0 is the zero time.
