@@ -13,8 +13,16 @@ import (
 // directory until it is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("HANOK_TEST_OWN"); dir != "" {
-		if _, err := Own(dir); err != nil {
+		o, err := Own(dir)
+		if err != nil {
 			os.Exit(1)
+		}
+		if os.Getenv("HANOK_TEST_LINGER") != "" {
+			child := exec.Command("sleep", "1")
+			child.ExtraFiles = []*os.File{o.f}
+			if child.Start() != nil {
+				os.Exit(1)
+			}
 		}
 		os.Stdout.WriteString("owned\n")
 		time.Sleep(time.Minute)
@@ -69,5 +77,38 @@ func TestOneServicePerStateDirectory(t *testing.T) {
 	}
 	if got, err := Running(dir); err != nil || got != 0 {
 		t.Errorf("Running after the release: %d, %v", got, err)
+	}
+}
+
+// A service that was killed may hold its lock for a moment more. Whoever
+// starts the next one at once must not be refused for it.
+func TestKilledServiceIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), "HANOK_TEST_OWN="+dir, "HANOK_TEST_LINGER=1")
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		t.Fatalf("the other service did not come up: %v", err)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait() // a zombie until then, as under a slow parent
+	if pid, err := Running(dir); err != nil || pid == 0 {
+		t.Fatalf("nobody holds the lock any more: %d, %v", pid, err)
+	}
+	o, err := Own(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Release(); err != nil {
+		t.Fatal(err)
 	}
 }
