@@ -49,9 +49,13 @@ func NewServer(c Config) http.Handler {
 		mount(service, prefix, h)
 		mount(service, prefix+"/", h)
 	}
-	mount(serviceOperations, "/healthz", c.Health)
-	mount(serviceOperations, "/readyz", c.Ready)
-	mount(serviceOperations, "/metrics", c.Metrics)
+	for path, h := range map[string]http.Handler{
+		"/openapi.yaml": http.HandlerFunc(describe), "/healthz": c.Health, "/readyz": c.Ready, "/metrics": c.Metrics,
+	} {
+		if h != nil {
+			mount(serviceOperations, path, onlyGet(h))
+		}
+	}
 	return observed(c, guarded(mux))
 }
 
