@@ -14,10 +14,12 @@ part() { # NAME COMMAND...
   summary+=("$(printf '%-7s %-28s %5ds' "$result" "$name" $((SECONDS - start)))")
 }
 
-# Programs of bundles are modules of their own; flanneld and its plug-in have
-# tests.
-flannel_tests() {
-  (cd kubernetes/addons/flannel/v0.28.4 && go test ./...)
+# Programs of bundles are modules of their own.
+bundle_tests() {
+  local module
+  for module in settle addons/flannel/v0.28.4; do
+    (cd "kubernetes/$module" && go vet ./... && go test ./...) || return 1
+  done
 }
 
 formatted() {
@@ -47,7 +49,7 @@ if [ "${1:-}" != lint ]; then
     echo "not root: tests of machines, networks and clusters will be skipped"
   fi
   part "unit tests" go test $(go list ./... | grep -v /test/)
-  part "flannel's tests" flannel_tests
+  part "programs of bundles" bundle_tests
   # One after another: each wants most of the machine.
   part "end-to-end tests" go test -p 1 -timeout 40m ./test/...
   if [ "$(id -u)" = 0 ]; then

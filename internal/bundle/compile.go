@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -113,7 +114,8 @@ func (c *compiler) goBuild(ctx context.Context, module string, p programRecipe, 
 	if pkg == "" {
 		pkg = "."
 	}
-	return c.run(ctx, module, io.Discard, c.goProgram, "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", dest, pkg)
+	return c.run(ctx, module, io.Discard, c.goProgram, "build", "-trimpath", "-buildvcs=false",
+		"-tags", strings.Join(p.Tags, ","), "-ldflags", ldflags, "-o", dest, pkg)
 }
 
 func (c *compiler) cBuild(ctx context.Context, module string, p programRecipe, dest string) error {
@@ -227,8 +229,23 @@ func hashModule(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the module %s: %w", dir, err)
 	}
+	// A module that stands beside this one belongs to its sources.
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("reading the module %s: %w", dir, err)
+	}
+	for _, found := range replacedByDirectory.FindAllSubmatch(mod, -1) {
+		sum, err := hashModule(filepath.Join(dir, string(found[1])))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, sum)
+	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// replacedByDirectory finds, in a go.mod, the directories that stand for modules.
+var replacedByDirectory = regexp.MustCompile(`=>\s*(\.\.?/\S*)`)
 
 func hashStrings(parts ...string) string {
 	h := sha256.New()

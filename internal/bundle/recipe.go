@@ -28,10 +28,11 @@ type recipe struct {
 // programRecipe makes one static program, from Go or, with CSource, from C.
 type programRecipe struct {
 	Path      string            `json:"path"`
-	Module    string            `json:"module"`    // directory of the Go module
-	Package   string            `json:"package"`   // default "."
-	Variables map[string]string `json:"variables"` // -X of the linker, -D of the C compiler
-	CModule   string            `json:"c_module"`  // the required module that holds CSource
+	Module    string            `json:"module"`         // directory of the Go module
+	Package   string            `json:"package"`        // default "."
+	Tags      []string          `json:"tags,omitempty"` // build tags
+	Variables map[string]string `json:"variables"`      // -X of the linker, -D of the C compiler
+	CModule   string            `json:"c_module"`       // the required module that holds CSource
 	CSource   string            `json:"c_source"`
 	Names     []string          `json:"names"` // links beside the program
 }

@@ -4,6 +4,10 @@ module github.com/hanok/hanok/kubernetes/v1.30.3
 
 go 1.26
 
+require github.com/hanok/hanok/kubernetes/settle v0.0.0
+
+replace github.com/hanok/hanok/kubernetes/settle => ../settle
+
 require (
 	go.etcd.io/etcd/server/v3 v3.5.10
 	k8s.io/component-base v0.30.3

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hanok/hanok/kubernetes/settle"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -39,5 +40,6 @@ func main() {
 		fmt.Fprintf(os.Stderr, "kube: no component is called %q\n", name)
 		os.Exit(2)
 	}
+	settle.Soon()
 	os.Exit(run())
 }

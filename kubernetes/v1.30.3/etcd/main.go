@@ -6,7 +6,11 @@ package main
 import (
 	"os"
 
+	"github.com/hanok/hanok/kubernetes/settle"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 )
 
-func main() { etcdmain.Main(os.Args) }
+func main() {
+	settle.Soon()
+	etcdmain.Main(os.Args)
+}

@@ -3,6 +3,10 @@ module github.com/hanok/hanok/kubernetes/addons/coredns/v1.11.3
 
 go 1.26
 
+require github.com/hanok/hanok/kubernetes/settle v0.0.0
+
+replace github.com/hanok/hanok/kubernetes/settle => ../../../settle
+
 require (
 	github.com/coredns/caddy v1.1.1
 	github.com/coredns/coredns v1.11.3

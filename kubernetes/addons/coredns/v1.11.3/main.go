@@ -54,8 +54,11 @@ import (
 	_ "github.com/coredns/coredns/plugin/tsig"
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
+
+	"github.com/hanok/hanok/kubernetes/settle"
 )
 
 func main() {
+	settle.Soon()
 	coremain.Run()
 }

@@ -3,6 +3,10 @@ module github.com/hanok/hanok/kubernetes/addons/flannel/v0.28.4
 
 go 1.26
 
+require github.com/hanok/hanok/kubernetes/settle v0.0.0
+
+replace github.com/hanok/hanok/kubernetes/settle => ../../../settle
+
 require (
 	github.com/containernetworking/cni v1.3.0
 	github.com/flannel-io/flannel v0.28.4

@@ -3,7 +3,9 @@ module github.com/hanok/hanok/kubernetes/addons/metrics-server/v0.7.2
 
 go 1.26
 
-tool sigs.k8s.io/metrics-server/cmd/metrics-server
+require github.com/hanok/hanok/kubernetes/settle v0.0.0
+
+replace github.com/hanok/hanok/kubernetes/settle => ../../../settle
 
 require (
 	github.com/Azure/go-ansiterm v0.0.0-20210617225240-d185dfc1b5a1 // indirect

@@ -25,6 +25,8 @@ import (
 	"github.com/flannel-io/flannel/pkg/subnet"
 	"github.com/flannel-io/flannel/pkg/trafficmngr/nftables"
 	log "k8s.io/klog/v2"
+
+	"github.com/hanok/hanok/kubernetes/settle"
 )
 
 type options struct {
@@ -47,6 +49,7 @@ func main() {
 	flag.BoolVar(&o.masquerade, "ip-masq", true, "masquerade what pods send out of the cluster")
 	log.InitFlags(nil)
 	flag.Parse()
+	settle.Soon()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil && !errors.Is(err, context.Canceled) {

@@ -1,0 +1,60 @@
+package settle
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	const table = `00400000-00401000 r-xp 00000000 fe:00 7                          /opt/a program
+00401000-00404000 r--p 00001000 fe:00 7                          /opt/a program
+00404000-00405000 rw-p 00004000 fe:00 7                          /opt/a program
+00405000-00406000 r--s 00004000 fe:00 7                          /opt/a program
+00406000-00407000 r-xp 00000000 fe:00 8                          /opt/another
+c000000000-c000400000 rw-p 00000000 00:00 0
+7ffd1000-7ffd2000 r-xp 00000000 00:00 0                          [vdso]
+`
+	got, err := readOnly(table, "/opt/a program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || uintptr(got[0].start) != 0x400000 || got[0].length != 0x1000 ||
+		uintptr(got[1].start) != 0x401000 || got[1].length != 0x3000 {
+		t.Errorf("mappings = %+v", got)
+	}
+	if _, err := readOnly("x-1 r-xp 0 0 0 /opt/x\n", "/opt/x"); err == nil {
+		t.Error("an address that is no number gives no error")
+	}
+}
+
+// TestNow needs no other process: what it forgets is this test's own text.
+func TestNow(t *testing.T) {
+	before := residentFile(t)
+	if err := Now(); err != nil {
+		t.Fatal(err)
+	}
+	if after := residentFile(t); after >= before {
+		t.Errorf("%d KiB of files were mapped before and %d KiB after", before, after)
+	}
+	if err := Now(); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// residentFile is how much of files is mapped in memory, in KiB.
+func residentFile(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "RssFile:")
+	kib, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
