@@ -35,7 +35,7 @@ func listenOperator(stateDir string) (net.Listener, error) {
 }
 
 // operatorServer serves the operators' commands.
-func (s *service) operatorServer(version string, users *embedded.Identity) *http.Server {
+func (s *service) operatorServer(version string, users *embedded.Identity, things *embedded.Catalogue) *http.Server {
 	status := func(ctx context.Context) (operator.Status, error) {
 		capacity, err := s.driver.Capacity(ctx)
 		if err != nil {
@@ -46,5 +46,7 @@ func (s *service) operatorServer(version string, users *embedded.Identity) *http
 			Address: s.apiListener.Addr().String(), AgentAddress: s.driver.AgentAddress().String(), Capacity: capacity,
 		}, nil
 	}
-	return api.HTTPServer(operator.New(users, status, s.inspect), s.log)
+	return api.HTTPServer(operator.New(operator.Config{
+		Accounts: users, Catalogue: things, Store: s.store, Status: status, Inspect: s.inspect,
+	}), s.log)
 }

@@ -97,7 +97,7 @@ func assemble(ctx context.Context, c *Config, o Options, log *slog.Logger) (s *s
 	})
 	s.api = api.HTTPServer(handler, log)
 	s.agents = agentapi.NewServer(s.fleet, log)
-	s.operator = s.operatorServer(o.Version, users)
+	s.operator = s.operatorServer(o.Version, users, things)
 	return s, nil
 }
 

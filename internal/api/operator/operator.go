@@ -14,6 +14,8 @@ import (
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/quota"
+	"github.com/hanok/hanok/internal/store"
 )
 
 // SocketName is the socket's name in a state directory.
@@ -59,9 +61,18 @@ type Roles struct {
 	Roles   []string `json:"roles"`
 }
 
+// Config is what the commands work on. All must be set.
+type Config struct {
+	Accounts  *embedded.Identity
+	Catalogue *embedded.Catalogue
+	Store     store.Store // quotas
+	Status    func(context.Context) (Status, error)
+	Inspect   Inspect
+}
+
 // New gives the handler. Safe for use by many requests at once.
-func New(accounts *embedded.Identity, status func(context.Context) (Status, error), inspect Inspect) http.Handler {
-	o := operator{accounts: accounts}
+func New(c Config) http.Handler {
+	o := operator{accounts: c.Accounts, catalogue: c.Catalogue, store: c.Store}
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -73,13 +84,13 @@ func New(accounts *embedded.Identity, status func(context.Context) (Status, erro
 		})
 	}
 	handle("GET /status", func(w http.ResponseWriter, r *http.Request) error {
-		s, err := status(r.Context())
+		s, err := c.Status(r.Context())
 		if err == nil {
 			respond.JSON(w, http.StatusOK, s)
 		}
 		return err
 	})
-	handle("GET /nodes/{node}", showNode(inspect))
+	handle("GET /nodes/{node}", showNode(c.Inspect))
 	handle("GET /projects", o.listProjects)
 	handle("POST /projects", o.createProject)
 	handle("DELETE /projects/{project}", o.deleteProject)
@@ -88,10 +99,29 @@ func New(accounts *embedded.Identity, status func(context.Context) (Status, erro
 	handle("DELETE /users/{user}", o.deleteUser)
 	handle("PUT /users/{user}/password", o.setPassword)
 	handle("PUT /users/{user}/roles", o.setRoles)
+	handle("GET /flavors", o.listFlavors)
+	handle("POST /flavors", o.createFlavor)
+	handle("DELETE /flavors/{flavor}", o.deleteFlavor)
+	handle("GET /images", o.listImages)
+	handle("POST /images", o.createImage)
+	handle("DELETE /images/{image}", o.deleteImage)
+	handle("GET /networks", o.listNetworks)
+	handle("POST /networks", o.createNetwork)
+	handle("DELETE /networks/{network}", o.deleteNetwork)
+	handle("GET /subnets", o.listSubnets)
+	handle("POST /subnets", o.createSubnet)
+	handle("DELETE /subnets/{subnet}", o.deleteSubnet)
+	handle("GET /quotas", o.listQuotas)
+	handle("PUT /quotas/{project}/{resource}", o.setQuota)
+	handle("DELETE /quotas/{project}/{resource}", o.deleteQuota)
 	return mux
 }
 
-type operator struct{ accounts *embedded.Identity }
+type operator struct {
+	accounts  *embedded.Identity
+	catalogue *embedded.Catalogue
+	store     store.Store
+}
 
 func (o operator) listProjects(w http.ResponseWriter, r *http.Request) error {
 	all, err := o.accounts.AllProjects(r.Context())
@@ -119,7 +149,14 @@ func (o operator) createProject(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (o operator) deleteProject(w http.ResponseWriter, r *http.Request) error {
-	err := o.accounts.DeleteProject(r.Context(), r.PathValue("project"))
+	p, err := o.project(r.Context(), r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	if err := o.accounts.DeleteProject(r.Context(), p.ID); err != nil {
+		return err
+	}
+	err = o.store.Update(r.Context(), func(tx store.Tx) error { return quota.Forget(tx, p.ID) })
 	if err == nil {
 		respond.NoContent(w)
 	}

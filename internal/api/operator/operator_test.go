@@ -36,13 +36,17 @@ func newWorld(t *testing.T) *world {
 	if _, err := embedded.Seed(t.Context(), s, accounts, "the first password"); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(operator.New(accounts, func(context.Context) (operator.Status, error) {
+	status := func(context.Context) (operator.Status, error) {
 		return operator.Status{Version: "v1", Installation: "abcdef"}, nil
-	}, func(_ context.Context, node string) (operator.Node, error) {
+	}
+	inspect := func(_ context.Context, node string) (operator.Node, error) {
 		if node != "node-0" {
 			return operator.Node{}, hanok.NotFound("node", node)
 		}
 		return operator.Node{Name: node, UUID: "5801ef8a-3760-4858-b467-fc4c1201241d", Machine: "ACTIVE", Report: &machine.Report{Ready: true}}, nil
+	}
+	srv := httptest.NewServer(operator.New(operator.Config{
+		Accounts: accounts, Catalogue: embedded.NewCatalogue(s), Store: s, Status: status, Inspect: inspect,
 	}))
 	t.Cleanup(srv.Close)
 	return &world{t: t, url: srv.URL, accounts: accounts}

@@ -119,6 +119,12 @@ var seedFlavors = []infra.Flavor{
 // NodeImageName is the image that nodes boot from.
 const NodeImageName = "Debian Bookworm (12) Kubernetes node"
 
+var nodeImage = infra.Image{
+	ID: stableID(kindImage, NodeImageName), Name: NodeImageName, Status: "active", Visibility: "public",
+	MinDiskGB: 5, OSDistro: "Debian", OSVersion: "12", OSType: "linux", OSArch: "amd64",
+	LoginUser: "debian", Kubernetes: true,
+}
+
 // The network that stands for the internet, as labels.external_network_id and
 // external_subnet_id_list name it: public endpoints get their addresses there.
 const (
@@ -133,11 +139,8 @@ func seedCatalogue(tx store.Tx, now time.Time) error {
 			return err
 		}
 	}
-	image := infra.Image{
-		ID: stableID(kindImage, NodeImageName), Name: NodeImageName, Status: "active", Visibility: "public",
-		MinDiskGB: 5, OSDistro: "Debian", OSVersion: "12", OSType: "linux", OSArch: "amd64",
-		LoginUser: "debian", Kubernetes: true, CreatedAt: now,
-	}
+	image := nodeImage
+	image.CreatedAt = now
 	if err := put(tx, kindImage, image.ID, "", image.Name, now, image); err != nil {
 		return err
 	}
