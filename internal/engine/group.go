@@ -20,6 +20,10 @@ type groupInput struct {
 	// out, stopped or started, in that order.
 	Add   []string `json:"add,omitempty"`
 	Nodes []string `json:"nodes,omitempty"`
+	// Parallel is how many nodes are renewed at a time; Flavor is the id of
+	// the flavor that they get.
+	Parallel int    `json:"parallel,omitempty"`
+	Flavor   string `json:"flavor,omitempty"`
 	// Note is what the event says once the operation has succeeded: which
 	// nodes were chosen, where the request left the choice.
 	Note string `json:"note,omitempty"`
@@ -161,6 +165,12 @@ func (o *operation) finishGroup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	joined := added
+	if o.event.Type == hanok.NodesStart {
+		if joined, err = o.given(ctx); err != nil {
+			return err
+		}
+	}
 	scripts := o.scriptTrouble(ctx, added)
 	return o.update(ctx, func(tx store.Tx, event *hanok.Event) error {
 		event.State, event.Contents, event.Step = hanok.EventSuccess, joinNonEmpty(in.Note, scripts), "finish"
@@ -171,8 +181,28 @@ func (o *operation) finishGroup(ctx context.Context) error {
 		if err := settleGroup(tx, *event, status, joinNonEmpty(reason, scripts), o.e.now()); err != nil {
 			return err
 		}
-		return settleCluster(tx, *event, "", o.e.now())
+		if err := settleCluster(tx, *event, "", o.e.now()); err != nil {
+			return err
+		}
+		return noteReady(tx, event.ClusterUUID, joined)
 	})
+}
+
+// noteReady shows nodes as Ready that Kubernetes had so a moment ago: the
+// next look at the cluster's health is seconds away.
+func noteReady(tx store.Tx, clusterUUID string, joined []hanok.Node) error {
+	c, err := tx.Cluster(clusterUUID)
+	if err != nil {
+		return err
+	}
+	if c.HealthReason == nil {
+		c.HealthReason = map[string]string{"api": "ok"}
+	}
+	for _, n := range joined {
+		c.HealthReason[n.Name+".Ready"] = "True"
+	}
+	c.HealthStatus = statusOf(c.HealthReason)
+	return tx.PutCluster(c)
 }
 
 // settleGroup sets the status of an operation's group, and its count to what

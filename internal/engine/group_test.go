@@ -164,6 +164,9 @@ func TestNodeGroupLifeCycle(t *testing.T) {
 	}
 	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
 	w.agree(t, c)
+	if now, _ := w.cluster(t, c.UUID); now.HealthStatus != hanok.Healthy || len(now.HealthReason) != 5 {
+		t.Errorf("right after, the health is %s %v", now.HealthStatus, now.HealthReason)
+	}
 	if g, nodes := w.group(t, c.UUID, "added"); g.Status != hanok.CreateComplete || len(nodes) != 2 {
 		t.Errorf("group %s with %d nodes", g.Status, len(nodes))
 	}

@@ -149,6 +149,16 @@ func healthOf(nodes []hanok.Node, states []kube.NodeState, apiErr error) (hanok.
 	return status, reason
 }
 
+// statusOf reads a health by its reason.
+func statusOf(reason map[string]string) hanok.HealthStatus {
+	for name, value := range reason {
+		if (name == "api" && value != "ok") || (strings.HasSuffix(name, ".Ready") && value != "True") {
+			return hanok.Unhealthy
+		}
+	}
+	return hanok.Healthy
+}
+
 // forgetNodes drops from a health what it says of nodes that are no more.
 func forgetNodes(reason map[string]string, nodes []hanok.Node) map[string]string {
 	kept := map[string]string{}

@@ -28,16 +28,12 @@ type eventView struct {
 }
 
 func viewEvent(e hanok.Event) eventView {
-	v := eventView{
+	return eventView{
 		ID: e.ID, UUID: e.UUID, ProjectID: e.ProjectID, ClusterUUID: e.ClusterUUID, ClusterName: e.ClusterName,
 		ResourceUUID: e.ResourceUUID, ResourceName: e.ResourceName, ResourceType: e.ResourceType,
 		Type: e.Type, State: e.State, Contents: orNull(e.Contents),
 		CreatedAt: timestamp(e.CreatedAt), UpdatedAt: timestamp(e.UpdatedAt),
 	}
-	if e.State == hanok.EventSuccess {
-		v.Contents = nil
-	}
-	return v
 }
 
 // eventKeys are the fields that events can be sorted by.

@@ -206,7 +206,7 @@ func (c *cloud) put(project, name string) (hanok.Cluster, hanok.NodeGroup) {
 		}
 		_, err = tx.InsertEvent(hanok.Event{
 			UUID: uuid.NewString(), ProjectID: project, ClusterUUID: cl.UUID, ClusterName: name, ResourceUUID: cl.UUID, ResourceName: name,
-			ResourceType: "cluster", Type: hanok.ClusterCreate, State: hanok.EventSuccess, Contents: "6/6 finished", CreatedAt: created, UpdatedAt: created,
+			ResourceType: "cluster", Type: hanok.ClusterCreate, State: hanok.EventSuccess, CreatedAt: created, UpdatedAt: created,
 		})
 		return err
 	}))
