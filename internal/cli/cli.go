@@ -154,6 +154,7 @@ operation failed, 5 not authenticated, 130 interrupted; "node shell" and
 		newClusterCommand(e), newNodeGroupCommand(e), newNodeCommand(e), newEventCommand(e), newImageCommand(e), newKeypairCommand(e))
 	add(groupOperator,
 		newUpCommand(e), newDownCommand(e), newServeCommand(e), newStatusCommand(e), newProjectCommand(e), newUserCommand(e),
+		newFlavorCommand(e), newNetworkCommand(e), newSubnetCommand(e), newQuotaCommand(e),
 		newBundleCommand(e), newSweepCommand(e))
 	root.AddCommand(newAgentCommand(e), newVersionCommand(e))
 	usageArgs(root)

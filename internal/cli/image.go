@@ -11,10 +11,11 @@ import (
 func newImageCommand(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "image",
-		Short:   "Put container images onto a cluster's nodes",
+		Short:   "Put container images onto nodes; list what nodes boot from",
 		Aliases: []string{"images"},
 	}
 	cmd.AddCommand(newImageLoad(e))
+	cmd.AddCommand(newBaseImageCommands(e)...)
 	return cmd
 }
 

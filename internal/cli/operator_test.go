@@ -77,6 +77,44 @@ func hanok(t *testing.T, variables map[string]string, want int, args ...string) 
 	return out.String(), errs.String()
 }
 
+// TestCatalogueCommands makes what users look up.
+func TestCatalogueCommands(t *testing.T) {
+	t.Parallel()
+	state, _ := serveInMemory(t)
+	vars := map[string]string{"HANOK_STATE_DIR": state}
+	line := func(args ...string) string {
+		t.Helper()
+		out, _ := hanok(t, vars, 0, args...)
+		return strings.TrimSpace(out)
+	}
+	const id = "6ef27f21-c774-4c0e-84ff-7dd4a762571f"
+	if got := line("flavor", "create", "tiny", "--ram", "512", "--id", id); got != id {
+		t.Errorf("the flavor's id is %q", got)
+	}
+	image := line("image", "create", "mine", "--min-disk", "6")
+	network := line("network", "create", "lab", "--cidr", "10.7.0.0/16")
+	subnet := line("subnet", "create", "lab-1", "--network", "lab", "--cidr", "10.7.1.0/24")
+	line("quota", "set", "demo", "Cluster", "3")
+	for family, want := range map[string]string{"flavor": id, "image": image, "network": network, "subnet": subnet, "quota": "Cluster"} {
+		if out := line(family, "list"); len(want) < 7 || !strings.Contains(out, want) {
+			t.Errorf("%s list lacks %q:\n%s", family, want, out)
+		}
+	}
+	if out := line("subnet", "list", "--project", "demo", "-o", "json"); !strings.Contains(out, `"gateway": "10.7.1.1"`) {
+		t.Errorf("subnets in JSON: %s", out)
+	}
+	hanok(t, vars, exitNotFound, "network", "list", "--project", "nobody")
+	hanok(t, vars, exitUsage, "network", "create", "x")
+	hanok(t, vars, exitUsage, "quota", "set", "demo", "Cluster", "many")
+	hanok(t, vars, exitError, "network", "delete", "lab")
+	for _, args := range [][]string{
+		{"subnet", "delete", "lab-1"}, {"network", "delete", "lab"}, {"image", "delete", "mine"}, {"flavor", "delete", "tiny"}, {"quota", "delete", "demo", "Cluster"},
+	} {
+		line(args...)
+		hanok(t, vars, exitNotFound, args...)
+	}
+}
+
 // TestOperatorCommands makes a project and a user on a running service, and
 // logs in as that user.
 func TestOperatorCommands(t *testing.T) {
