@@ -48,6 +48,9 @@ type Tx interface {
 
 	NodeGroups(clusterUUID string) ([]hanok.NodeGroup, error)
 	NodeGroup(clusterUUID, uuidOrName string) (hanok.NodeGroup, error)
+	// WorkerCount is the wanted number of nodes of a cluster's groups of
+	// workers together: what a list of many clusters needs of their groups.
+	WorkerCount(clusterUUID string) (int, error)
 	// PutNodeGroup gives the record back with its integer ID set.
 	PutNodeGroup(hanok.NodeGroup) (hanok.NodeGroup, error)
 	DeleteNodeGroup(uuid string) error

@@ -58,7 +58,7 @@ func summarize(r *http.Request, c hanok.Cluster, nodeCount int) clusterSummary {
 
 // detail reads what a cluster's own view needs beyond its record.
 func detail(r *http.Request, tx store.Tx, c hanok.Cluster) (clusterDetail, error) {
-	count, err := workerCount(tx, c.UUID)
+	count, err := tx.WorkerCount(c.UUID)
 	if err != nil {
 		return clusterDetail{}, err
 	}
@@ -78,18 +78,6 @@ func detail(r *http.Request, tx store.Tx, c hanok.Cluster) (clusterDetail, error
 		NodeAddresses: addresses, MasterAddresses: []string{}, ProjectID: c.ProjectID, UserID: c.UserID,
 		StatusReason: orNull(c.StatusReason),
 	}, nil
-}
-
-// workerCount is the wanted number of workers of all groups.
-func workerCount(tx store.Tx, cluster string) (int, error) {
-	groups, err := tx.NodeGroups(cluster)
-	n := 0
-	for _, g := range groups {
-		if g.Role != hanok.RoleMaster {
-			n += g.NodeCount
-		}
-	}
-	return n, err
 }
 
 // workerAddresses lists the known addresses of a group's nodes; group "" is all groups.

@@ -27,7 +27,7 @@ func sortableTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:
 
 func (a *api) listClusters(w http.ResponseWriter, r *http.Request) error {
 	return listClusters(a, w, r, func(tx store.Tx, c hanok.Cluster) (clusterSummary, error) {
-		count, err := workerCount(tx, c.UUID)
+		count, err := tx.WorkerCount(c.UUID)
 		return summarize(r, c, count), err
 	})
 }

@@ -10,8 +10,8 @@ const clusterColumns = `uuid, name, project_id, user_id, keypair, flavor_id, fix
 
 func scanCluster(r row) (c hanok.Cluster, err error) {
 	err = r.Scan(&c.UUID, &c.Name, &c.ProjectID, &c.UserID, &c.Keypair, &c.FlavorID, &c.FixedNetwork, &c.FixedSubnet,
-		&c.CreateTimeout, &c.DiscoveryURL, &c.MasterCount, jsonText{&c.Labels}, &c.Version, &c.StackID, &c.Status, &c.StatusReason,
-		&c.APIAddress, &c.HealthStatus, jsonText{&c.HealthReason}, micros{&c.CreatedAt}, micros{&c.UpdatedAt})
+		&c.CreateTimeout, &c.DiscoveryURL, &c.MasterCount, stringMap{&c.Labels}, &c.Version, &c.StackID, &c.Status, &c.StatusReason,
+		&c.APIAddress, &c.HealthStatus, stringMap{&c.HealthReason}, micros{&c.CreatedAt}, micros{&c.UpdatedAt})
 	return c, err
 }
 

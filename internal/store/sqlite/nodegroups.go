@@ -7,7 +7,7 @@ const groupColumns = `uuid, cluster_uuid, project_id, name, role, is_default, fl
 
 func scanGroup(r row) (g hanok.NodeGroup, err error) {
 	err = r.Scan(&g.ID, &g.UUID, &g.ClusterUUID, &g.ProjectID, &g.Name, &g.Role, &g.IsDefault, &g.FlavorID, &g.ImageID, &g.Keypair,
-		&g.NodeCount, &g.MinNodeCount, &g.MaxNodeCount, jsonText{&g.Labels}, &g.Version, &g.StackID, &g.Status, &g.StatusReason,
+		&g.NodeCount, &g.MinNodeCount, &g.MaxNodeCount, stringMap{&g.Labels}, &g.Version, &g.StackID, &g.Status, &g.StatusReason,
 		micros{&g.CreatedAt}, micros{&g.UpdatedAt})
 	return g, err
 }
@@ -21,6 +21,16 @@ func (t *tx) NodeGroup(clusterUUID, uuidOrName string) (hanok.NodeGroup, error) 
 	return one(t, scanGroup, "node group", uuidOrName,
 		`SELECT id, `+groupColumns+` FROM node_groups WHERE cluster_uuid = ?1 AND (uuid = ?2 OR name = ?2)
 		 ORDER BY uuid = ?2 DESC LIMIT 1`, clusterUUID, uuidOrName)
+}
+
+func (t *tx) WorkerCount(clusterUUID string) (int, error) {
+	return one(t, scanCount, "node groups of cluster", clusterUUID,
+		`SELECT coalesce(sum(node_count), 0) FROM node_groups WHERE cluster_uuid = ? AND role <> ?`, clusterUUID, hanok.RoleMaster)
+}
+
+func scanCount(r row) (n int, err error) {
+	err = r.Scan(&n)
+	return n, err
 }
 
 func (t *tx) PutNodeGroup(g hanok.NodeGroup) (hanok.NodeGroup, error) {

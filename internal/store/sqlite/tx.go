@@ -132,6 +132,18 @@ func (j jsonText) Scan(v any) error {
 	return json.Unmarshal([]byte(s), j.v)
 }
 
+// stringMap reads a map of strings kept as JSON text.
+type stringMap struct{ m *map[string]string }
+
+func (s stringMap) Scan(v any) (err error) {
+	text, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("a JSON text is stored as %T", v)
+	}
+	*s.m, err = parseStringMap(text)
+	return err
+}
+
 func toJSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
