@@ -29,14 +29,26 @@ func (m *Manager) halt(ctx context.Context, id string) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	if err := init.signal(unix.SIGTERM); err != nil {
-		m.log.Warn("machine could not be asked to stop", "machine", id, "error", err)
-		return
-	}
-	if err := init.wait(ctx); err != nil {
-		m.log.Warn("machine did not stop when asked", "machine", id, "grace", m.cfg.StopGrace)
+	for init.alive() {
+		if err := init.signal(unix.SIGTERM); err != nil {
+			m.log.Warn("machine could not be asked to stop", "machine", id, "error", err)
+			return
+		}
+		heard, cancel := context.WithTimeout(ctx, askAgain)
+		err := init.wait(heard)
+		cancel()
+		if err != nil && ctx.Err() != nil {
+			m.log.Warn("machine did not stop when asked", "machine", id, "grace", m.cfg.StopGrace)
+			return
+		}
 	}
 }
+
+// askAgain is the time between two requests to stop. One may get lost: in a
+// machine that has just started, the process that catches the signal can
+// still be the runtime's, and when that becomes PID 1's own program at this
+// very moment, the kernel drops what was pending.
+const askAgain = 250 * time.Millisecond
 
 // clear takes away all of a machine but its volume and its network: its
 // processes, at once, its mounts, control groups and run-time files. Success

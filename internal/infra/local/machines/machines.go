@@ -57,7 +57,8 @@ type Config struct {
 	BundlesDir string
 	// AgentBinary is the program mounted at machine.AgentBinary; default: this program.
 	AgentBinary string
-	// Init is the argument vector of PID 1; default: the agent.
+	// Init is the argument vector of PID 1; default: the agent. It is asked to
+	// end by SIGTERM, maybe more than once.
 	Init []string
 	// Runtime is the OCI runtime's program; default "runc".
 	Runtime string
