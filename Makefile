@@ -5,7 +5,7 @@ GO      ?= go
 VERSION ?=
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/hanok/hanok/internal/cli.buildVersion=$(VERSION))
 
-.PHONY: up down build test lint fmt bench-create clean clean-cache packages
+.PHONY: up down build test lint fmt bench-create bench-api clean clean-cache packages
 
 up: packages build
 	@bin/hanok up
@@ -32,6 +32,9 @@ fmt:
 
 bench-create: packages build
 	@$(GO) run ./bench/create
+
+bench-api:
+	@$(GO) run ./bench/api
 
 clean:
 	rm -rf bin

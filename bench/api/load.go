@@ -73,25 +73,37 @@ type measurement struct {
 	P50         time.Duration `json:"p50_ns"`
 	P99         time.Duration `json:"p99_ns"`
 	Max         time.Duration `json:"max_ns"`
+	// CPU is the service's CPU time per request: what is left of the figures
+	// where other programs take their part of the machine.
+	CPU time.Duration `json:"cpu_ns_per_request"`
 }
 
 // measure sends requests over some connections, on each the next as soon as
 // the answer to the last is read and checked.
-func measure(ctx context.Context, address string, s scenario, connections int, duration time.Duration) (measurement, error) {
-	if _, err := drive(ctx, address, s, connections, duration/5); err != nil { // warm up
+func measure(ctx context.Context, svc *service, s scenario, connections int, duration time.Duration) (measurement, error) {
+	if _, err := drive(ctx, svc.address, s, connections, duration/5); err != nil { // warm up
+		return measurement{}, err
+	}
+	cpuBefore, err := svc.cpu()
+	if err != nil {
 		return measurement{}, err
 	}
 	begun := time.Now()
-	all, err := drive(ctx, address, s, connections, duration)
+	all, err := drive(ctx, svc.address, s, connections, duration)
 	if err != nil {
 		return measurement{}, err
 	}
 	took := time.Since(begun)
+	cpuAfter, err := svc.cpu()
+	if err != nil {
+		return measurement{}, err
+	}
 	slices.Sort(all)
 	n := len(all)
 	return measurement{
 		Name: s.name, Connections: connections, Requests: n, Rate: float64(n) / took.Seconds(),
 		P50: all[n/2], P99: all[n*99/100], Max: all[n-1],
+		CPU: (cpuAfter - cpuBefore) / time.Duration(n),
 	}, nil
 }
 

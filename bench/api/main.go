@@ -102,7 +102,7 @@ func bench(ctx context.Context, o options) (err error) {
 	}
 	for _, s := range scenarios(targets) {
 		for _, n := range o.connections {
-			m, err := measure(ctx, svc.address, s, n, o.duration)
+			m, err := measure(ctx, svc, s, n, o.duration)
 			if err != nil {
 				return fmt.Errorf("%s at %d connections: %w", s.name, n, err)
 			}

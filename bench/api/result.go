@@ -36,10 +36,10 @@ func (r *result) print(out io.Writer) error {
 	fmt.Fprintf(out, "%d CPUs for service and load, Linux %s, %s; %d clusters of %d projects, SQLite\n\n",
 		r.Host.Processors, r.Host.Kernel, r.Host.Go, r.Clusters, r.Projects)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "connections\trequests/s\tp50 ms\tp99 ms\tmax ms\t  request\n")
+	fmt.Fprintf(w, "connections\trequests/s\tp50 ms\tp99 ms\tmax ms\tCPU µs\t  request\n")
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	for _, m := range r.Measurements {
-		fmt.Fprintf(w, "%d\t%.0f\t%.2f\t%.2f\t%.2f\t  %s\n", m.Connections, m.Rate, ms(m.P50), ms(m.P99), ms(m.Max), m.Name)
+		fmt.Fprintf(w, "%d\t%.0f\t%.2f\t%.2f\t%.2f\t%d\t  %s\n", m.Connections, m.Rate, ms(m.P50), ms(m.P99), ms(m.Max), m.CPU.Microseconds(), m.Name)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -143,6 +143,27 @@ func (s *service) stop() error {
 	return s.cmd.Wait()
 }
 
+// cpu is the CPU time that the service has taken so far.
+func (s *service) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name may hold anything; after it stand 11 fields, utime and stime.
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat is %q", s.cmd.Process.Pid, text)
+	}
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.Atoi(fields[12])
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go knows
+	return time.Duration(user+system) * tick, err
+}
+
 // memory is what the service has resident, in bytes.
 type memory struct {
 	RSS  int64 `json:"rss_bytes"`
