@@ -5,6 +5,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,24 @@ type Config struct {
 	Observe func(service, method string, status int, took time.Duration)
 }
 
+// operations are the paths for whoever runs the service.
+func (c Config) operations() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/openapi.yaml": http.HandlerFunc(describe), "/healthz": c.Health, "/readyz": c.Ready, "/metrics": c.Metrics,
+	}
+}
+
+// Routes lists what a server answers besides the handlers that it is given
+// by prefix ("GET /healthz").
+func Routes() []string {
+	var list []string
+	for path := range (Config{}).operations() {
+		list = append(list, http.MethodGet+" "+path)
+	}
+	slices.Sort(list)
+	return list
+}
+
 // NewServer gives the handler of the whole service.
 func NewServer(c Config) http.Handler {
 	if c.Log == nil {
@@ -49,9 +68,7 @@ func NewServer(c Config) http.Handler {
 		mount(service, prefix, h)
 		mount(service, prefix+"/", h)
 	}
-	for path, h := range map[string]http.Handler{
-		"/openapi.yaml": http.HandlerFunc(describe), "/healthz": c.Health, "/readyz": c.Ready, "/metrics": c.Metrics,
-	} {
+	for path, h := range c.operations() {
 		if h != nil {
 			mount(serviceOperations, path, onlyGet(h))
 		}
