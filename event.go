@@ -20,6 +20,7 @@ const (
 	NodesStop       EventType = "NODEGROUP_NODE_ACTION_NODE_STOP"
 	NodesStart      EventType = "NODEGROUP_NODE_ACTION_NODE_START"
 
+	NodeGroupFlavor     EventType = "NODEGROUP_UPDATE_FLAVOR"
 	NodeGroupUserScript EventType = "NODEGROUP_USERSCRIPT_UPDATE" // at once
 )
 

@@ -10,6 +10,8 @@ const (
 	OpResize      GroupOperation = "resize it"
 	OpStopNodes   GroupOperation = "stop its nodes"
 	OpStartNodes  GroupOperation = "start its nodes"
+	// OpChangeFlavor renews its nodes one after the other.
+	OpChangeFlavor GroupOperation = "change its flavor"
 	// OpConfigureGroup changes what the group is, not its machines.
 	OpConfigureGroup GroupOperation = "change it"
 )
@@ -24,6 +26,7 @@ var allowedGroup = map[GroupOperation]map[Status]bool{
 	OpResize:         settled,
 	OpStopNodes:      settled,
 	OpStartNodes:     settled,
+	OpChangeFlavor:   settled,
 	OpConfigureGroup: settled,
 }
 
@@ -49,5 +52,5 @@ func AllowGroup(op GroupOperation, name string, s Status) error {
 
 // GroupOperations lists every operation on groups, for tests and documents.
 func GroupOperations() []GroupOperation {
-	return []GroupOperation{OpDeleteGroup, OpResize, OpStopNodes, OpStartNodes, OpConfigureGroup}
+	return []GroupOperation{OpDeleteGroup, OpResize, OpStopNodes, OpStartNodes, OpChangeFlavor, OpConfigureGroup}
 }

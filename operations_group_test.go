@@ -14,6 +14,7 @@ func TestAllowGroup(t *testing.T) {
 		OpResize:         settled,
 		OpStopNodes:      settled,
 		OpStartNodes:     settled,
+		OpChangeFlavor:   settled,
 		OpConfigureGroup: settled,
 	}
 	for _, op := range GroupOperations() {

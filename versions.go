@@ -101,6 +101,7 @@ func SupportedEvents() map[string]map[EventType]string {
 			NodesStart:      "Start worker node",
 			NodesStop:       "Stop worker node",
 
+			NodeGroupFlavor:     "Change node group flavor",
 			NodeGroupUserScript: "Change user script",
 		},
 	}

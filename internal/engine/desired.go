@@ -79,7 +79,7 @@ func (d Desired) Render(ctx context.Context, nodeKey string) (machine.State, err
 	}
 	return kube.WorkerNode(facts, kube.Worker{
 		MachineID: node.UUID, Name: node.Name, Address: address, PodCIDR: podCIDR,
-		GroupName: group.Name, FlavorName: spec.Flavor.Name, Zone: spec.Zone,
+		GroupName: group.Name, FlavorName: spec.flavorOf(node).Name, Zone: spec.Zone,
 		LoginUser: spec.Image.LoginUser, PublicKey: spec.Keypair.PublicKey,
 		Scripts: scriptsOf(group, d.ScriptTimeout),
 	}), nil

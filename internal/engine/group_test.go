@@ -559,6 +559,10 @@ func (w *world) groupOperation(t *testing.T, e *Engine, c hanok.Cluster, at Boun
 		w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
 		must(start(t, e, c, nodes[0].UUID, nodes[2].UUID))
 		return 3, 0, 3
+	case hanok.NodeGroupFlavor:
+		_, err := e.ChangeFlavor(t.Context(), c.UUID, hanok.DefaultWorkerGroup, flavorPlan(larger, 1, 2))
+		must(err)
+		return 3, 0, 2
 	}
 	t.Fatalf("no test of %s", at.Type)
 	return 0, 0, 0

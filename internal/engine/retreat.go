@@ -25,7 +25,11 @@ func (o *operation) retreat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, retreatLimit)
+	limit := retreatLimit
+	if o.event.Type == hanok.NodeGroupFlavor {
+		limit += o.e.cfg.Settings.DrainTimeout // of the buffer nodes
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	added, err := o.named(ctx, in.Add)
 	if err != nil {
@@ -34,6 +38,9 @@ func (o *operation) retreat(ctx context.Context) error {
 	staying, err := o.named(ctx, in.Nodes)
 	if err != nil {
 		return err
+	}
+	if o.event.Type == hanok.NodeGroupFlavor {
+		return o.retreatRoll(ctx, staying, added)
 	}
 	var errs []error
 	if len(added) > 0 {

@@ -42,6 +42,7 @@ type LoadedImage struct {
 // GroupSpec is what the workers of a node group are made from.
 type GroupSpec struct {
 	Flavor     infra.Flavor
+	Former     []infra.Flavor // those that nodes may still have, after a change
 	Image      infra.Image
 	Keypair    infra.Keypair
 	BootVolume infra.Volume

@@ -43,6 +43,7 @@ var steps = map[hanok.EventType][][]step{
 	hanok.ClusterResize:   {growSteps, shrinkSteps},
 	hanok.NodesStop:       {stopSteps},
 	hanok.NodesStart:      {startSteps},
+	hanok.NodeGroupFlavor: {flavorSteps},
 }
 
 // execute runs the steps, each as soon as those before it have ended. The

@@ -79,7 +79,7 @@ func (o *operation) stopGiven(ctx context.Context) error {
 	}
 	var done outcomes
 	for _, n := range nodes {
-		err := o.stopNode(ctx, n)
+		err := o.stopNode(ctx, "stop", n)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -88,8 +88,7 @@ func (o *operation) stopGiven(ctx context.Context) error {
 	return done.err()
 }
 
-func (o *operation) stopNode(ctx context.Context, n hanok.Node) error {
-	const step = "stop"
+func (o *operation) stopNode(ctx context.Context, step string, n hanok.Node) error {
 	if err := o.empty(ctx, step, n); err != nil {
 		return err
 	}

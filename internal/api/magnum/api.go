@@ -27,6 +27,8 @@ type Engine interface {
 	CA(ctx context.Context, clusterUUID string) ([]byte, error)
 	// SignCertificate gives a client certificate, PEM, for a signing request.
 	SignCertificate(ctx context.Context, clusterUUID string, request []byte) ([]byte, error)
+	// ChangeFlavor begins to give a group's nodes another flavor.
+	ChangeFlavor(ctx context.Context, clusterUUID, group string, plan *admission.FlavorPlan) (hanok.NodeGroup, error)
 	// SetUserScript changes the script of a group's later nodes; group is its
 	// UUID or name.
 	SetUserScript(ctx context.Context, clusterUUID, group, script string) (hanok.NodeGroup, error)

@@ -108,6 +108,10 @@ func (e *recordingEngine) Resize(_ context.Context, _ string, plan *admission.Re
 	return e.note("resize %q to %d without %v", plan.Group, plan.NodeCount, plan.Remove)
 }
 
+func (e *recordingEngine) ChangeFlavor(_ context.Context, _, group string, plan *admission.FlavorPlan) (hanok.NodeGroup, error) {
+	return e.note("flavor %s of %s, %d at a time", plan.Flavor.ID, group, plan.Rolling.MaxUnavailable)
+}
+
 func (e *recordingEngine) SetBounds(_ context.Context, _, group string, plan *admission.BoundsPlan) (hanok.NodeGroup, error) {
 	return e.note("bounds %s min %t max %t", group, plan.Min != nil, plan.Max != nil)
 }

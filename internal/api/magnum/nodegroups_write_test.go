@@ -107,6 +107,7 @@ func TestGroupRequests(t *testing.T) {
 		ng       = "/v1/clusters/k8s/nodegroups/added"
 		resize   = "/v1/clusters/k8s/actions/resize"
 	)
+	flavor := c.good["flavor_id"].(string)
 	for _, tt := range []struct {
 		method, path, body string
 		code               int
@@ -119,6 +120,7 @@ func TestGroupRequests(t *testing.T) {
 		{"PATCH", "/v1/clusters/k8s", `[{"op":"replace","path":"/node_count","value":2}]`, 202, cl.UUID, `resize "" to 2 without []`},
 		{"PATCH", ng, ` [{"op":"replace","path":"/node_count","value":"4"}]`, 202, group, `resize "added" to 4 without []`},
 		{"PATCH", ng, `[{"op":"replace","path":"/min_node_count","value":1},{"op":"add","path":"/max_node_count","value":5}]`, 202, group, `bounds added min true max true`},
+		{"PATCH", ng, `{"type":"flavor_id","flavor_id":"` + flavor + `","num_max_unavailable_nodes":2}`, 202, group, `flavor ` + flavor + ` of added, 2 at a time`},
 		{"POST", ng + "/stop_node", `{"node_list":"` + one + `:` + two + `"}`, 202, group, `stop added [` + one + ` ` + two + `]`},
 		{"POST", ng + "/start_node", `{"node_list":"` + one + `"}`, 202, group, `start added [` + one + `]`},
 		{"DELETE", ng, "", 204, "", "delete added"},
@@ -135,6 +137,9 @@ func TestGroupRequests(t *testing.T) {
 		{"POST", ng + "/stop_node", `{"node_list":"` + one + `,` + two + `"}`, 400, "node_list: ", ""},
 		{"POST", ng + "/start_node", `{"node_list":"` + one + `:` + one + `"}`, 400, "node_list: ", ""},
 		{"POST", ng + "/start_node", `{"node_list":["` + one + `"]}`, 400, "node_list: ", ""},
+		{"PATCH", ng, `{"type":"flavor_id","flavor_id":"` + one + `"}`, 400, "flavor_id: ", ""},
+		{"PATCH", ng, `{"type":"flavour"}`, 400, "type: ", ""},
+		{"PATCH", ng, `{"type":"k8s_node_labels"}`, 501, "type: ", ""},
 		{"PATCH", ng, `[]`, 400, "body: ", ""},
 		{"PATCH", ng, `[{"op":"replace","path":"/node_count","value":11}]`, 400, "/node_count: ", ""},
 		{"PATCH", ng, `[{"op":"replace","path":"/node_count"}]`, 400, "/node_count: ", ""},

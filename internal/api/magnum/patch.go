@@ -5,6 +5,7 @@ import (
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/api/auth"
 	"github.com/hanok/hanok/internal/api/respond"
 )
 
@@ -37,6 +38,20 @@ func (a *api) patchCluster(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// changeFlavor takes the guide's PATCH of a group: an object with a type.
+func (a *api) changeFlavor(w http.ResponseWriter, r *http.Request, clusterUUID, group string, body []byte, opts admission.Options) error {
+	plan, err := admission.ChangeFlavor(r.Context(), a.Catalogue, auth.Token(r.Context()), body, opts)
+	if err != nil {
+		return err
+	}
+	g, err := a.Engine.ChangeFlavor(r.Context(), clusterUUID, group, plan)
+	if err != nil {
+		return err
+	}
+	respond.JSON(w, http.StatusAccepted, uuidBody{g.UUID})
+	return nil
+}
+
 // patchNodeGroup takes both dialects of PATCH; an array is Magnum's, and is
 // answered with the whole group as Magnum does.
 func (a *api) patchNodeGroup(w http.ResponseWriter, r *http.Request) error {
@@ -48,12 +63,12 @@ func (a *api) patchNodeGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !admission.IsJSONPatch(body) {
-		return hanok.Errorf(hanok.KindNotImplemented, "changes of a node group by type are not built yet; a JSON patch of /node_count is")
-	}
 	opts, err := a.admissionOptions(r)
 	if err != nil {
 		return err
+	}
+	if !admission.IsJSONPatch(body) {
+		return a.changeFlavor(w, r, c.UUID, group, body, opts)
 	}
 	plan, err := admission.Patch(body, false, opts)
 	if err != nil {
