@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/hanok/hanok/internal/api/respond"
@@ -48,7 +47,7 @@ func writeAccess(ctx context.Context, log *slog.Logger, r *http.Request, rec *re
 	user, project := call.Caller()
 	attrs := []slog.Attr{
 		slog.String("request_id", call.ID()), slog.String("remote", r.RemoteAddr),
-		slog.String("method", r.Method), slog.String("path", loggedPath(r.URL.Path)),
+		slog.String("method", r.Method), slog.String("path", respond.ShownPath(r.URL.Path)),
 		slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took),
 	}
 	if user != "" {
@@ -58,14 +57,6 @@ func writeAccess(ctx context.Context, log *slog.Logger, r *http.Request, rec *re
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	log.LogAttrs(ctx, level, "request", attrs...)
-}
-
-// loggedPath is a path without the token that Keystone's v2 paths end with.
-func loggedPath(path string) string {
-	if before, _, ok := strings.Cut(path, "/tokens/"); ok {
-		return before + "/tokens/…"
-	}
-	return path
 }
 
 type serviceKey struct{}

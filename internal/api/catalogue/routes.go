@@ -145,7 +145,7 @@ func (v versioned) byMethod(methods map[string]handler) http.Handler {
 }
 
 func (v versioned) unknown(w http.ResponseWriter, r *http.Request) {
-	respond.Error(w, r, v.style, hanok.Errorf(hanok.KindNotFound, "%s %s is not offered here", r.Method, r.URL.Path))
+	respond.Error(w, r, v.style, hanok.Errorf(hanok.KindNotFound, "%s %s is not offered here", r.Method, respond.ShownPath(r.URL.Path)))
 }
 
 func onlyGet(style respond.Style, h http.HandlerFunc) http.HandlerFunc {

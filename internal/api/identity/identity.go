@@ -108,7 +108,7 @@ func assemble(c Config) (http.Handler, []string) {
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		respond.Error(w, r, respond.Keystone, hanok.Errorf(hanok.KindNotFound, "the identity service has no %s", r.URL.Path))
+		respond.Error(w, r, respond.Keystone, hanok.Errorf(hanok.KindNotFound, "the identity service has no %s", respond.ShownPath(r.URL.Path)))
 	})
 	return withoutTrailingSlash(mux), routes
 }

@@ -147,7 +147,7 @@ func answer(h handlerFunc) http.Handler {
 }
 
 func unknownPath(_ http.ResponseWriter, r *http.Request) error {
-	return hanok.Errorf(hanok.KindNotFound, "there is nothing at %s", hanok.Quote(r.URL.Path))
+	return hanok.Errorf(hanok.KindNotFound, "there is nothing at %s", hanok.Quote(respond.ShownPath(r.URL.Path)))
 }
 
 // withoutTrailingSlash lets "/v1/clusters/" be "/v1/clusters": clients send both.

@@ -91,3 +91,12 @@ func BaseURL(r *http.Request) string {
 	}
 	return scheme + "://" + r.Host
 }
+
+// ShownPath is a request's path as logs and errors, which are logged, show
+// it: without the token that paths of Keystone's v2 end with.
+func ShownPath(path string) string {
+	if before, _, ok := strings.Cut(path, "/tokens/"); ok {
+		return before + "/tokens/…"
+	}
+	return path
+}
