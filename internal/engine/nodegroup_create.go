@@ -9,6 +9,7 @@ import (
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/quota"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -27,6 +28,9 @@ func (e *Engine) CreateNodeGroup(ctx context.Context, clusterUUID string, plan *
 			if err == nil {
 				err = hanok.Errorf(hanok.KindConflict, "the cluster has a node group named %s already", plan.Group.Name)
 			}
+			return err
+		}
+		if err := quota.CheckNodeGroup(tx, c); err != nil {
 			return err
 		}
 		keypair, err := keypairOf(tx, clusterUUID)

@@ -51,3 +51,29 @@ func TestClusterQuota(t *testing.T) {
 	w.awaitGone(t, c.UUID)
 	w.awaitStatus(t, create(t, e, p).UUID, hanok.CreateComplete)
 }
+
+// TestNodeGroupQuota: a group too many is refused and leaves no trace.
+func TestNodeGroupQuota(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, nil)
+	c := create(t, e, plan("prod", 1))
+	w.awaitStatus(t, c.UUID, hanok.CreateComplete)
+	err := w.store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := quota.Set(tx, c.ProjectID, quota.NodeGroup, 1, time.Now())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.events(t, c.UUID)
+	if _, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan("second", 1)); hanok.KindOf(err) != hanok.KindForbidden {
+		t.Errorf("a second group: %v", err)
+	}
+	if after := w.events(t, c.UUID); len(after) != len(before) {
+		t.Errorf("events %v", after)
+	}
+	if groups, workers := w.state(t, c.UUID); len(groups) != 1 || len(workers) != 1 || groups[0].Status != hanok.CreateComplete {
+		t.Errorf("groups %+v, %d workers", groups, len(workers))
+	}
+}
