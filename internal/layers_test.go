@@ -34,6 +34,7 @@ var layers = [][]string{
 	{"internal/api/..."},
 	{"internal/serve"},
 	{"internal/cli"},
+	{"test/harness"},
 	{"cmd/...", "bench/...", "test/...", "scripts/..."},
 }
 

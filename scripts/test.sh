@@ -48,10 +48,15 @@ if [ "${1:-}" != lint ]; then
   else
     echo "not root: tests of machines, networks and clusters will be skipped"
   fi
+  # Where the tests note which operations of the API they exercised.
+  exercised=$(mktemp -d)
+  trap 'rm -rf "$exercised"' EXIT
+  export HANOK_TEST_API_EXERCISED=$exercised
   part "unit tests" go test $(go list ./... | grep -v /test/)
   part "programs of bundles" bundle_tests
   # One after another: each wants most of the machine.
   part "end-to-end tests" go test -p 1 -timeout 40m ./test/...
+  part "every API operation tested" go test -run '^TestEveryOperationIsExercised$' ./api/apitest -args -exercised "$exercised"
   if [ "$(id -u)" = 0 ]; then
     part "nothing left behind" bin/hanok sweep --orphans --check
   fi

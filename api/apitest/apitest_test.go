@@ -1,8 +1,8 @@
 package apitest
 
 import (
+	"flag"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -102,14 +102,15 @@ func TestUnexercised(t *testing.T) {
 	}
 }
 
+var exercised = flag.String("exercised", "", "the directory that the tests before this one noted in which operations they exercised")
+
 // TestEveryOperationIsExercised runs after all other tests, over what they noted.
 func TestEveryOperationIsExercised(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv(ExercisedVar)
-	if dir == "" {
-		t.Skipf("%s is not set: make test runs this after the tests that exercise the API", ExercisedVar)
+	if *exercised == "" {
+		t.Skipf("without -exercised: make test runs this after the tests that exercise the API with %s", ExercisedVar)
 	}
-	seen, err := readNotes(dir)
+	seen, err := readNotes(*exercised)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,11 @@ func New(o Options) (*Client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	return &Client{opts: o, http: &http.Client{Transport: transport}}, nil
+	sender := http.RoundTripper(transport)
+	if o.Wrap != nil {
+		sender = o.Wrap(sender)
+	}
+	return &Client{opts: o, http: &http.Client{Transport: sender}}, nil
 }
 
 // maxAnswer bounds what is read of one answer.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	UserAgent string
 	// Timeout bounds one request, uploads apart; 0 is 60 s.
 	Timeout time.Duration
+	// Wrap, if set, gives what requests are sent through instead of the
+	// client's own transport; tests look at answers with it.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // OptionsFromEnv reads the OS_* variables through getenv. What is missing or

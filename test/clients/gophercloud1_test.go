@@ -2,6 +2,7 @@ package clients
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/gophercloud/gophercloud"
@@ -13,6 +14,7 @@ import (
 	"github.com/gophercloud/gophercloud/openstack/containerinfra/v1/nodegroups"
 	"github.com/gophercloud/gophercloud/pagination"
 
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/test/harness"
 )
 
@@ -32,8 +34,12 @@ func newGopher1(t *testing.T, s *harness.Service, authPath string) *gopher1 {
 	if authPath == pathV3 {
 		options.DomainName = "Default"
 	}
-	provider, err := openstack.AuthenticatedClient(options)
+	provider, err := openstack.NewClient(options.IdentityEndpoint)
 	if err != nil {
+		t.Fatal(err)
+	}
+	provider.HTTPClient.Transport = apitest.Transport(t, http.DefaultTransport)
+	if err := openstack.Authenticate(provider, options); err != nil {
 		t.Fatal(err)
 	}
 	client, err := openstack.NewContainerInfraV1(provider, gophercloud.EndpointOpts{Region: "RegionOne"})

@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/nodegroups"
 	"github.com/gophercloud/gophercloud/v2/pagination"
 
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/test/harness"
 )
 
@@ -33,8 +35,12 @@ func newGopher2(t *testing.T, s *harness.Service, authPath string) *gopher2 {
 	if authPath == pathV3 {
 		options.DomainName = "Default"
 	}
-	provider, err := openstack.AuthenticatedClient(t.Context(), options)
+	provider, err := openstack.NewClient(options.IdentityEndpoint)
 	if err != nil {
+		t.Fatal(err)
+	}
+	provider.HTTPClient.Transport = apitest.Transport(t, http.DefaultTransport)
+	if err := openstack.Authenticate(t.Context(), provider, options); err != nil {
 		t.Fatal(err)
 	}
 	client, err := openstack.NewContainerInfraV1(provider, gophercloud.EndpointOpts{Region: "RegionOne"})

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/client"
 	"github.com/hanok/hanok/test/harness"
 )
@@ -144,7 +145,8 @@ func (s *service) api(t *testing.T, method, path, token string, body []byte) (in
 	if token != "" {
 		req.Header.Set("X-Auth-Token", token)
 	}
-	res, err := http.DefaultClient.Do(req)
+	checked := http.Client{Transport: apitest.Transport(t, http.DefaultTransport)}
+	res, err := checked.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/client"
 )
 
@@ -62,6 +64,7 @@ func (s *Service) accountOf(t *testing.T, user, project, password string) Accoun
 	if err != nil {
 		t.Fatal(err)
 	}
+	options.Wrap = func(next http.RoundTripper) http.RoundTripper { return apitest.Transport(t, next) }
 	if a.Client, err = client.New(options); err != nil {
 		t.Fatal(err)
 	}
