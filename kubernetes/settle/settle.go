@@ -15,11 +15,27 @@ import (
 	"unsafe"
 )
 
-// pause is how long the start of a program may take.
-const pause = 30 * time.Second
+// How long a program's way to its first answer takes, and its whole start.
+const (
+	untilAnswer  = 5 * time.Second
+	untilStarted = 30 * time.Second
+)
 
-// Soon lets the program settle when it has started, and returns at once.
-func Soon() { time.AfterFunc(pause, func() { _ = Now() }) }
+// Soon lets the program settle when it has started, and returns at once. The
+// heap may grow by what GOGC says while others wait for the program, and by
+// half of that later on.
+func Soon() {
+	time.AfterFunc(untilAnswer, halveGarbage)
+	time.AfterFunc(untilStarted, func() { _ = Now() })
+}
+
+func halveGarbage() {
+	percent := debug.SetGCPercent(-1)
+	if percent > 1 {
+		percent /= 2
+	}
+	debug.SetGCPercent(percent)
+}
 
 // Now gives free memory of the heap back to the system, and forgets which
 // pages of the program's file were touched so far. These stay in the page

@@ -2,6 +2,7 @@ package settle
 
 import (
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +42,19 @@ func TestNow(t *testing.T) {
 	}
 	if err := Now(); err != nil {
 		t.Errorf("again: %v", err)
+	}
+}
+
+func TestHalveGarbage(t *testing.T) {
+	before := debug.SetGCPercent(50)
+	defer debug.SetGCPercent(before)
+	halveGarbage()
+	if got := debug.SetGCPercent(-1); got != 25 {
+		t.Errorf("half of 50 is %d", got)
+	}
+	halveGarbage()
+	if got := debug.SetGCPercent(50); got != -1 {
+		t.Errorf("a collector that is off is at %d", got)
 	}
 }
 
