@@ -21,7 +21,7 @@ func CheckCluster(tx store.Tx, project string) error {
 		return nil
 	}
 	return hanok.Errorf(hanok.KindForbidden,
-		"the project has %d clusters, and its quota is %d; delete one, or ask an administrator for a larger quota of Cluster", len(have), q.HardLimit)
+		"the project's clusters: %d, and its quota is %d; delete one, or ask an administrator for a larger quota of Cluster", len(have), q.HardLimit)
 }
 
 // CheckNodeGroup tells whether a cluster may have one worker group more:
