@@ -77,10 +77,13 @@ func (m *Manager) clear(ctx context.Context, id string) error {
 	if err := disk.Unmount(ctx, m.runOf(id)); err != nil {
 		return err
 	}
-	if err := m.detachVolumes(ctx, id); err != nil {
+	// Mount namespaces that others made meanwhile ("unshare -m", "ip netns
+	// exec") have copies of the mounts, which hold the volumes' devices for as
+	// long as they last. The kernel drops them when the mount points go.
+	if err := os.RemoveAll(m.runOf(id)); err != nil {
 		return err
 	}
-	return os.RemoveAll(m.runOf(id))
+	return m.detachVolumes(ctx, id)
 }
 
 // remove takes away all of a machine but its record.

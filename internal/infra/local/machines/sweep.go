@@ -106,6 +106,10 @@ func Remove(ctx context.Context, inst string) error {
 	if err := disk.Unmount(ctx, runDir(inst)); err != nil {
 		return err
 	}
+	// Before the devices: see clear.
+	if err := os.RemoveAll(runDir(inst)); err != nil {
+		return err
+	}
 	loops, err := loopsOf(inst)
 	if err != nil {
 		return err
@@ -114,9 +118,6 @@ func Remove(ctx context.Context, inst string) error {
 		if err := disk.Detach(ctx, l.Backing); err != nil {
 			return err
 		}
-	}
-	if err := os.RemoveAll(runDir(inst)); err != nil {
-		return err
 	}
 	err = restoreHostSettings(inst)
 	_ = os.Remove(runRoot) // succeeds with the last installation
