@@ -24,6 +24,8 @@ type mortal struct {
 	store.Store
 	*fake.Driver
 	dead atomic.Bool
+	// countdown is how many boundaries it has left; none when not positive.
+	countdown atomic.Int64
 }
 
 func (m *mortal) Update(ctx context.Context, fn func(store.Tx) error) error {
