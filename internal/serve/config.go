@@ -30,6 +30,8 @@ type Config struct {
 	Region        string
 	TokenLifetime time.Duration
 	Workers       int // operations at once
+	// UserScriptTimeout is how long each user script of a node may run.
+	UserScriptTimeout time.Duration
 
 	CPUOvercommit        float64 // vCPUs promised per CPU of the host
 	ReservedMemoryMB     int     // memory of the host that machines do not get
@@ -67,6 +69,7 @@ func (c *Config) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Region, "region", "RegionOne", "name of the region in the service catalogue")
 	fs.DurationVar(&c.TokenLifetime, "token-lifetime", 12*time.Hour, "how long tokens are valid")
 	fs.IntVar(&c.Workers, "workers", 64, "operations that run at once")
+	fs.DurationVar(&c.UserScriptTimeout, "user-script-timeout", 10*time.Minute, "how long each user script of a new node may run")
 	fs.Float64Var(&c.CPUOvercommit, "cpu-overcommit", 16, "vCPUs promised to machines per CPU of this host")
 	fs.IntVar(&c.ReservedMemoryMB, "reserved-memory-mb", 1024, "memory of this host, in MiB, that machines do not get")
 	fs.IntVar(&c.ControlPlaneVCPUs, "control-plane-vcpus", 2, "vCPUs of a control-plane machine")
@@ -122,6 +125,9 @@ func (c *Config) Validate() error {
 	}
 	if c.TokenLifetime < time.Minute {
 		bad("token-lifetime", "%s is under a minute: clients could not work with such tokens", c.TokenLifetime)
+	}
+	if c.UserScriptTimeout < time.Second {
+		bad("user-script-timeout", "%s is under a second", c.UserScriptTimeout)
 	}
 	if c.ShutdownGrace < 0 {
 		bad("shutdown-grace", "%s is negative", c.ShutdownGrace)

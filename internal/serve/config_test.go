@@ -125,6 +125,7 @@ func TestValidate(t *testing.T) {
 		{[]string{"--agent-port", "0"}, "agent-port"},
 		{[]string{"--workers", "0"}, "workers"},
 		{[]string{"--cpu-overcommit", "0.5"}, "cpu-overcommit"},
+		{[]string{"--user-script-timeout", "10ms"}, "user-script-timeout"},
 		{[]string{"--token-lifetime", "1s"}, "token-lifetime"},
 		{[]string{"--control-plane-memory-mb", "100"}, "control-plane-memory-mb"},
 		{[]string{"--registry-mirror", "docker.io"}, "registry-mirror"},

@@ -115,6 +115,7 @@ func (s *service) assembleEngine(ctx context.Context, o Options, bundles *bundle
 		Registry: kube.Registry{
 			Mirrors: mirrors, HTTPProxy: c.HTTPProxy, HTTPSProxy: c.HTTPSProxy, NoProxy: c.NoProxy,
 		},
+		ScriptTimeout: c.UserScriptTimeout,
 		RestrictedOOM: !mayLowerOOMScore(),
 	}
 	if s.fleet, err = fleet.New(ctx, fleet.Config{
