@@ -37,6 +37,8 @@ type Config struct {
 	ReservedMemoryMB     int     // memory of the host that machines do not get
 	ControlPlaneVCPUs    int
 	ControlPlaneMemoryMB int
+	// DrainTimeout is how long a node's pods may take to leave it.
+	DrainTimeout time.Duration
 
 	RegistryMirrors []string // "docker.io=http://mirror:5000", rendered into nodes
 	HTTPProxy       string   // for nodes' image pulls
@@ -80,6 +82,7 @@ func (c *Config) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.NoProxy, "no-proxy", "", "hosts and ranges that nodes reach without a proxy, comma-separated")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "log format: text or json")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "log level: debug, info, warn or error")
+	fs.DurationVar(&c.DrainTimeout, "drain-timeout", 5*time.Minute, "how long a node's pods may take to leave it before an operation gives up")
 	fs.DurationVar(&c.ShutdownGrace, "shutdown-grace", 10*time.Second, "how long a stop waits for requests under way")
 }
 
@@ -128,6 +131,9 @@ func (c *Config) Validate() error {
 	}
 	if c.UserScriptTimeout < time.Second {
 		bad("user-script-timeout", "%s is under a second", c.UserScriptTimeout)
+	}
+	if c.DrainTimeout <= 0 {
+		bad("drain-timeout", "%s is not a time that pods could leave in", c.DrainTimeout)
 	}
 	if c.ShutdownGrace < 0 {
 		bad("shutdown-grace", "%s is negative", c.ShutdownGrace)
