@@ -193,3 +193,45 @@ func TestSignClientRefuses(t *testing.T) {
 		})
 	}
 }
+
+// FuzzSignClient: whatever is sent, what comes back is a client certificate
+// of nobody special, or a refusal.
+func FuzzSignClient(f *testing.F) {
+	now := time.Now()
+	secrets, err := NewSecrets("k8s", now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ca, err := LoadAuthority(secrets[SecretCACert], secrets[SecretCAKey])
+	if err != nil {
+		f.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, subject := range []pkix.Name{{CommonName: "admin", Organization: []string{groupMasters}}, {CommonName: "system:node:a"}, {}} {
+		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(der)
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		signed, err := ca.SignClient(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), now)
+		if err != nil {
+			if hanok.KindOf(err) != hanok.KindInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		cert, err := parseCertificate(signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups := slices.DeleteFunc(slices.Clone(cert.Subject.Organization), func(g string) bool { return g == groupMasters })
+		if cert.IsCA || len(cert.ExtKeyUsage) != 1 || own(cert.Subject.CommonName) || slices.ContainsFunc(groups, own) || cert.NotAfter.After(now.AddDate(1, 0, 0)) {
+			t.Fatalf("signed %+v", cert)
+		}
+	})
+}
