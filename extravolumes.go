@@ -76,7 +76,7 @@ func readExtraVolume(field string, raw json.RawMessage) (v ExtraVolume, err erro
 	}
 	for _, name := range sortedNames(object) {
 		if !slices.Contains(extraVolumeFields, name) {
-			return v, Invalid(field+"."+cut(name), "is not a known field")
+			return v, Invalid(field+"."+FieldName(name), "is not a known field")
 		}
 	}
 	text := map[string]string{}

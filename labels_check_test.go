@@ -52,9 +52,9 @@ func TestCheckLabels(t *testing.T) {
 		err := CheckLabels(labels)
 		switch {
 		case c.want == "" && err != nil:
-			t.Errorf("%s=%q: %v; want it allowed", c.name, cut(c.value), err)
+			t.Errorf("%s=%q: %v; want it allowed", c.name, Quote(c.value), err)
 		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "labels."+c.name+": ") || !strings.Contains(err.Error(), c.want) || KindOf(err) != KindInvalid):
-			t.Errorf("%s=%q: error %v; want %q", c.name, cut(c.value), err, c.want)
+			t.Errorf("%s=%q: error %v; want %q", c.name, Quote(c.value), err, c.want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 func ReadLabels(raw map[string]json.RawMessage) (map[string]string, error) {
 	labels := make(map[string]string, len(raw))
 	for _, name := range sortedNames(raw) {
-		field := "labels." + cut(name)
+		field := "labels." + FieldName(name)
 		rule, known := labelRules[name]
 		if !known {
 			return nil, Invalid(field, "is not a known label")
@@ -93,14 +93,16 @@ func readInt(s string) (int, error) {
 	return strconv.Atoi(s)
 }
 
-// cut bounds a user's key for an error's field.
-func cut(key string) string {
-	const most = 64
-	if len(key) > most {
-		return strings.ToValidUTF8(key[:most], "") + "…"
+// FieldName gives a user's key as an error may name it: as it is where it is
+// a plain word, quoted and bounded otherwise.
+func FieldName(key string) string {
+	if plainKey.MatchString(key) {
+		return key
 	}
-	return key
+	return Quote(key)
 }
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
 
 func jsonKind(value []byte) string {
 	if len(value) > 0 && value[0] == '[' {

@@ -35,7 +35,7 @@ func TestReadLabels(t *testing.T) {
 		{`"user_script": null`, ""},
 		{`"no_such_label": "x"`, "!labels.no_such_label: is not a known label"},
 		{`"Kube_Tag": "v1.30.3"`, "!labels.Kube_Tag: is not a known label"},
-		{`"": "x"`, "!labels.: is not a known label"},
+		{`"": "x"`, `!labels."": is not a known label`},
 	} {
 		var raw map[string]json.RawMessage
 		if err := json.Unmarshal([]byte("{"+c.raw+"}"), &raw); err != nil {

@@ -54,7 +54,7 @@ var within = map[string][]string{
 	"internal/infra/local":          {"internal/infra/local/machines/...", "internal/infra/local/network", "internal/infra/infratest"},
 	"internal/infra/local/machines": {"internal/infra/local/machines/..."},
 	"internal/api":                  {"internal/api/..."},
-	"internal/api/*":                {"internal/api/respond"},
+	"internal/api/*":                {"internal/api/respond", "internal/api/request"},
 	"internal/api/catalogue":        {"internal/api/auth"},
 	"internal/api/identity":         {"internal/api/auth"},
 	"internal/api/magnum":           {"internal/api/auth"},

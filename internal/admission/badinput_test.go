@@ -46,7 +46,7 @@ func TestBadInput(t *testing.T) {
 		{unset("labels"), "labels: ", "is missing"}, {set("labels", nil), "labels: ", "is missing"}, {set("labels", []any{}), "labels: ", "must be an object"}, {set("labels", "x"), "labels: ", "must be an object"},
 		{set("create_timeout", 0), "create_timeout: ", "1 to 1440"}, {set("create_timeout", 1441), "create_timeout: ", "1 to 1440"}, {set("create_timeout", "soon"), "create_timeout: ", "integer"},
 		{set("discovery_url", "http://x"), "discovery_url: ", "must be null"}, {set("master_count", "many"), "master_count: ", "integer"}, {set("merge_labels", "x"), "merge_labels: ", "true or false"},
-		{set("nodecount", 1), "nodecount: ", "not a known field"}, {set("Name", "x"), "Name: ", "not a known field"}, {set(strings.Repeat("x", 5000), 1), "xxx", "not a known field"},
+		{set("nodecount", 1), "nodecount: ", "not a known field"}, {set("Name", "x"), "Name: ", "not a known field"}, {set(strings.Repeat("x", 5000), 1), `"xxx`, "not a known field"},
 		{label("no_such_label", "x"), "labels.no_such_label: ", "not a known label"},
 		{drop("availability_zone"), "labels.availability_zone: ", "is missing"}, {label("availability_zone", "kr9-pub-z"), "labels.availability_zone: ", "could not be found"},
 		{drop("node_image"), "labels.node_image: ", "is missing"}, {label("node_image", nobody), "labels.node_image: ", "could not be found"},

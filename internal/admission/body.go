@@ -118,11 +118,7 @@ func (o object) onlyKnown(known []string) error {
 		return nil
 	}
 	slices.Sort(unknown)
-	name := unknown[0]
-	if len(name) > 64 {
-		name = name[:64]
-	}
-	return hanok.Invalid(name, "is not a known field")
+	return hanok.Invalid(hanok.FieldName(unknown[0]), "is not a known field")
 }
 
 // sent tells whether a field is there and not null.

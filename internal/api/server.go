@@ -73,7 +73,7 @@ func NewServer(c Config) http.Handler {
 			mount(serviceOperations, path, onlyGet(h))
 		}
 	}
-	return observed(c, guarded(mux))
+	return observed(c, guarded(plainPaths(mux)))
 }
 
 const (

@@ -19,6 +19,7 @@ import (
 	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/quota"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -59,8 +60,7 @@ func newAPIRig(t *testing.T) *apiRig {
 	r.reader = r.user("reader", "demo", infra.RoleReader)
 	r.outsider = r.user("outsider", "other", infra.RoleMember)
 	r.must(r.call(r.admin, "POST", "/compute/v2.1/os-keypairs", `{"keypair":{"name":"test-keypair"}}`), 200)
-	r.setQuota("Cluster")
-	r.setQuota("NodeGroup")
+	r.setQuota()
 	r.request = r.goodCluster()
 	return r
 }
@@ -126,9 +126,16 @@ func (r *apiRig) call(as infra.Token, method, path, body string, headers ...stri
 }
 
 // setQuota lets the test's project have more than it needs.
-func (r *apiRig) setQuota(resource string) {
+func (r *apiRig) setQuota() {
 	r.Helper()
-	r.must(r.call(r.admin, "POST", "/v1/quotas", fmt.Sprintf(`{"project_id":%q,"resource":%q,"hard_limit":100000}`, r.admin.ProjectID, resource)), 201)
+	must(r.T, r.svc.store.Update(context.Background(), func(tx store.Tx) error {
+		for _, resource := range []quota.Resource{quota.Cluster, quota.NodeGroup} {
+			if _, err := quota.Set(tx, r.admin.ProjectID, resource, 100_000, time.Unix(1e9, 0)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 func (r *apiRig) must(a rigAnswer, status int) rigAnswer {

@@ -46,7 +46,7 @@ func TestEveryOperationWorks(t *testing.T) {
 			t.Errorf("%s: %d %s", op.Name(), a.status, a.raw)
 		}
 		if op.OperationID == "deleteQuota" { // the default is too small for this test
-			r.setQuota("Cluster")
+			r.setQuota()
 		}
 		if op.Method == http.MethodGet {
 			head := r.call(r.admin, http.MethodHead, path, "", headers...)

@@ -1,20 +1,14 @@
 package catalogue
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/request"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 )
-
-// maxBody bounds the body of a key pair: keys are small.
-const maxBody = 64 << 10
 
 func (a *api) listKeypairs(w http.ResponseWriter, r *http.Request) error {
 	all, err := a.Catalogue.Keypairs(r.Context(), project(r), auth.Token(r.Context()).UserID)
@@ -46,7 +40,7 @@ func (a *api) createKeypair(w http.ResponseWriter, r *http.Request) error {
 			UserID    *string `json:"user_id"`
 		} `json:"keypair"`
 	}
-	if err := readBody(w, r, &body); err != nil {
+	if err := request.JSON(w, r, &body); err != nil {
 		return err
 	}
 	t := auth.Token(r.Context())
@@ -108,26 +102,4 @@ func keypairObject(k infra.Keypair) object {
 	return object{
 		"name": k.Name, "public_key": k.PublicKey, "fingerprint": k.Fingerprint, "type": "ssh", "user_id": k.UserID,
 	}
-}
-
-func readBody(w http.ResponseWriter, r *http.Request, into any) error {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return hanok.Errorf(hanok.KindTooLarge, "the body is larger than %d bytes", maxBody)
-	}
-	if err != nil {
-		return hanok.Invalid("body", "could not be read to its end")
-	}
-	if !utf8.Valid(b) {
-		return hanok.Invalid("body", "is not valid UTF-8")
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		var wrongType *json.UnmarshalTypeError
-		if errors.As(err, &wrongType) {
-			return hanok.Invalid(wrongType.Field, "must not be a %s", wrongType.Value)
-		}
-		return hanok.Invalid("body", "is no JSON object: %v", err)
-	}
-	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hanok/hanok/internal/api/request"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -72,7 +74,7 @@ func TestCreateKeypairRefuses(t *testing.T) {
 		{"for another user", `{"keypair":{"name":"x","user_id":"` + f.eve.UserID + `"}}`, 403, "forbidden", "user_id"},
 		{"broken JSON", `{"keypair":`, 400, "badRequest", "body"},
 		{"empty body", ``, 400, "badRequest", "body"},
-		{"oversized", `{"keypair":{"name":"` + strings.Repeat("x", maxBody) + `"}}`, 413, "overLimit", "larger"},
+		{"oversized", `{"keypair":{"name":"` + strings.Repeat("x", request.MaxBody) + `"}}`, 413, "overLimit", "larger"},
 	} {
 		a := f.do(f.token, "POST", path, test.body)
 		message, _ := a.at(test.shape + "/message").(string)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/request"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 )
@@ -123,7 +124,7 @@ func readCredential(w http.ResponseWriter, r *http.Request) (c infra.Application
 			AccessRules  []json.RawMessage `json:"access_rules"`
 		} `json:"application_credential"`
 	}
-	if err := readBody(w, r, &body); err != nil {
+	if err := request.JSON(w, r, &body); err != nil {
 		return c, "", err
 	}
 	const field = "application_credential"

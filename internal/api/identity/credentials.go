@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/api/request"
 	"github.com/hanok/hanok/internal/infra"
 )
 
@@ -59,7 +60,7 @@ func (d *domain) either() string {
 func readCredentials(w http.ResponseWriter, r *http.Request) (infra.Credentials, error) {
 	cred := infra.Credentials{RemoteAddr: r.RemoteAddr}
 	var body authRequest
-	if err := readBody(w, r, &body); err != nil {
+	if err := request.JSON(w, r, &body); err != nil {
 		return cred, err
 	}
 	if body.Auth == nil || body.Auth.Identity == nil {

@@ -4,14 +4,10 @@
 package identity
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
@@ -34,9 +30,6 @@ type Config struct {
 
 // DefaultRegion is the region's name unless configured otherwise.
 const DefaultRegion = "RegionOne"
-
-// maxBody bounds a token request.
-const maxBody = 64 << 10
 
 type api struct {
 	Config
@@ -165,31 +158,6 @@ func withoutTrailingSlash(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// readBody decodes a request's JSON. Fields that are not known are left
-// alone, as Keystone does: clients send more than is needed.
-func readBody(w http.ResponseWriter, r *http.Request, into any) error {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return hanok.Errorf(hanok.KindTooLarge, "the body is larger than %d bytes", maxBody)
-	}
-	if err != nil {
-		return hanok.Invalid("body", "could not be read to its end")
-	}
-	if !utf8.Valid(b) {
-		return hanok.Invalid("body", "is not valid UTF-8")
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		var wrongType *json.UnmarshalTypeError
-		if errors.As(err, &wrongType) {
-			return hanok.Invalid(wrongType.Field, "must not be a %s", wrongType.Value)
-		}
-		// The decoder's own words may quote what it read: a password.
-		return hanok.Invalid("body", "is no JSON object as the API describes it")
-	}
-	return nil
 }
 
 // timeV3 is Keystone's form of a time.

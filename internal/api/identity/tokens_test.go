@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/hanok/hanok/internal/api/request"
 	"time"
 )
 
@@ -58,7 +60,7 @@ func TestCreateToken(t *testing.T) {
 		{"broken JSON", `{"auth":`, 400, "", "body"},
 		{"no JSON", `password=` + password, 400, "", "body"},
 		{"empty", ``, 400, "", "body"},
-		{"oversized", `{"auth":"` + strings.Repeat("x", maxBody) + `"}`, 413, "", "larger"},
+		{"oversized", `{"auth":"` + strings.Repeat("x", request.MaxBody) + `"}`, 413, "", "larger"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := f.do("POST", "/identity/v3/auth/tokens", test.body)

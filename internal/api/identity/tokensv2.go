@@ -5,6 +5,7 @@ import (
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/request"
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 )
@@ -95,7 +96,7 @@ func (a *api) createTokenV2(w http.ResponseWriter, r *http.Request) {
 func readCredentialsV2(w http.ResponseWriter, r *http.Request) (infra.Credentials, error) {
 	cred := infra.Credentials{RemoteAddr: r.RemoteAddr}
 	var body authRequestV2
-	if err := readBody(w, r, &body); err != nil {
+	if err := request.JSON(w, r, &body); err != nil {
 		return cred, err
 	}
 	if body.Auth == nil {
