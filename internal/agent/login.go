@@ -11,21 +11,6 @@ import (
 	"github.com/hanok/hanok/internal/machine"
 )
 
-// sshd runs as a process of the machine when the state has a public key. Its
-// host keys are made on the machine, at the first start, and stay on its disk.
-const sshdScript = `umask 077
-mkdir -p /run/sshd && chmod 755 /run/sshd
-for type in ed25519 ecdsa; do
-	key=/etc/ssh/ssh_host_${type}_key
-	[ -s "$key" ] || { rm -f "$key" "$key.pub"; ssh-keygen -q -t "$type" -N '' -f "$key"; }
-done
-exec /usr/sbin/sshd -D -e
-`
-
-func sshdProcess() machine.Process {
-	return machine.Process{Name: "sshd", Argv: []string{"/bin/sh", "-ec", sshdScript}}
-}
-
 // authorizeKey lets the state's public key, and no other, log in as the login
 // user; without one nobody may.
 func (a *agent) authorizeKey(s machine.State) error {

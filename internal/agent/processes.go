@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/hanok/hanok/internal/machine"
 )
@@ -24,14 +23,10 @@ type process struct {
 // defaultPath is the search path of processes that name none.
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// processes gives the processes that a state wants, sshd among them, each
-// after those it waits for.
+// processes gives the processes that a state wants, each after those it waits
+// for.
 func (a *agent) processes(s machine.State) ([]process, error) {
-	wanted := slices.Clone(s.Processes)
-	if s.PublicKey != "" && s.LoginUser != "" {
-		wanted = append(wanted, sshdProcess())
-	}
-	wanted, err := inOrder(wanted)
+	wanted, err := inOrder(s.Processes)
 	if err != nil {
 		return nil, err
 	}

@@ -26,10 +26,12 @@ func (a *agent) reconcile(ctx context.Context) {
 		again   = time.NewTimer(time.Hour)
 		images  task // these wait for processes, so they run beside the loop
 		routes  task
+		logins  task
 	)
 	defer again.Stop()
 	defer images.stop()
 	defer routes.stop()
+	defer logins.stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,6 +73,11 @@ func (a *agent) reconcile(ctx context.Context) {
 			routes.stop()
 			if p := current.PodRoutes; p != nil {
 				routes.start(ctx, func(ctx context.Context) { a.guard(func() { a.keepPodRoutes(ctx, *p) }) })
+			}
+			if !wantsLogins(current) {
+				logins.stop()
+			} else if !logins.running() {
+				logins.start(ctx, func(ctx context.Context) { a.guard(func() { a.offerLogins(ctx) }) })
 			}
 		}
 	}
@@ -138,6 +145,10 @@ func (t *task) start(ctx context.Context, f func(context.Context)) {
 		f(ctx)
 	}()
 }
+
+// running tells whether a function was started and not stopped; it may have
+// ended by itself.
+func (t *task) running() bool { return t.cancel != nil }
 
 // stop ends the function and waits for it.
 func (t *task) stop() {
