@@ -112,7 +112,7 @@ func (f *floor) run(ctx context.Context) (o floorOutcome, err error) {
 	m, err := f.driver.CreateMachine(ctx, infra.MachineSpec{
 		Key: key, Name: floorNode, ClusterUUID: key, ProjectID: "floor", Role: hanok.RoleWorker,
 		Flavor:     infra.Flavor{ID: "floor", Name: "floor", VCPUs: runtime.NumCPU(), MemoryMB: 4096},
-		BootVolume: infra.Volume{SizeGB: 20}, PortIDs: []string{port.ID}, UserData: config,
+		BootVolume: infra.Volume{SizeGB: 5}, PortIDs: []string{port.ID}, UserData: config,
 	})
 	if err != nil {
 		return o, err

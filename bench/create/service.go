@@ -120,7 +120,7 @@ func (s *service) request() ([]byte, error) {
 		"keypair": ch.Keypair, "node_count": 1,
 		"labels": map[string]any{
 			"availability_zone": ch.Zone, "node_image": ch.ImageID, "kube_tag": ch.Version,
-			"boot_volume_size": strconv.Itoa(max(ch.MinDisk, 20)), "boot_volume_type": ch.VolumeType,
+			"boot_volume_size": strconv.Itoa(max(ch.MinDisk, 1)), "boot_volume_type": ch.VolumeType,
 			"ca_enable": "false", "cert_manager_api": "True", "master_lb_floating_ip_enabled": "true",
 			"external_network_id": ch.ExternalNet, "external_subnet_id_list": ch.ExternalSubnet,
 		},
