@@ -20,6 +20,11 @@ type Options struct {
 	ProjectName       string
 	ProjectDomainName string
 	ProjectDomainID   string
+	// An application credential, by id or by name and user, is used instead of
+	// a password; it is for one project, and the others above are not read.
+	CredentialID     string
+	CredentialName   string
+	CredentialSecret string
 	// Token is used instead of a password. With Endpoint set, nothing is asked
 	// of the identity service at all.
 	Token     string
@@ -58,6 +63,9 @@ func OptionsFromEnv(getenv func(string) string) (Options, error) {
 		ProjectName:       first("OS_PROJECT_NAME", "OS_TENANT_NAME"),
 		ProjectDomainName: first("OS_PROJECT_DOMAIN_NAME", "OS_DEFAULT_DOMAIN_NAME"),
 		ProjectDomainID:   first("OS_PROJECT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"),
+		CredentialID:      getenv("OS_APPLICATION_CREDENTIAL_ID"),
+		CredentialName:    getenv("OS_APPLICATION_CREDENTIAL_NAME"),
+		CredentialSecret:  getenv("OS_APPLICATION_CREDENTIAL_SECRET"),
 		Token:             first("OS_TOKEN", "OS_AUTH_TOKEN"),
 		Endpoint:          first("OS_ENDPOINT", "OS_ENDPOINT_OVERRIDE"),
 		Region:            getenv("OS_REGION_NAME"),
@@ -78,13 +86,19 @@ func (o Options) Validate() error {
 		return fmt.Errorf("OS_AUTH_URL is not set: it is the identity service's address, such as http://127.0.0.1:9511/identity/v3%s", hint)
 	case o.Token != "":
 		return nil
+	case o.byCredential() && o.CredentialSecret == "":
+		return fmt.Errorf("OS_APPLICATION_CREDENTIAL_SECRET is not set%s", hint)
+	case o.CredentialID != "":
+		return nil
 	case o.Username == "" && o.UserID == "":
 		return fmt.Errorf("neither OS_USERNAME nor OS_USER_ID is set%s", hint)
-	case o.Password == "":
+	case o.Password == "" && !o.byCredential():
 		return fmt.Errorf("neither OS_PASSWORD nor OS_TOKEN is set%s", hint)
 	}
 	return nil
 }
+
+func (o Options) byCredential() bool { return o.CredentialID != "" || o.CredentialName != "" }
 
 func isTrue(s string) bool {
 	switch strings.ToLower(s) {

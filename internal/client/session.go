@@ -107,7 +107,7 @@ func (c *Client) login(ctx context.Context, fresh bool) (*session, error) {
 	}
 	answer, header, err := c.send(ctx, request{method: http.MethodPost, url: v3(c.opts.AuthURL) + "/auth/tokens", body: body})
 	if StatusOf(err) == http.StatusUnauthorized {
-		return nil, fmt.Errorf("log in: the user, the password or the project is wrong (OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME): %w", err)
+		return nil, fmt.Errorf("log in: %s: %w", c.opts.suspects(), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
@@ -152,6 +152,14 @@ func v3(url string) string {
 	return url + "/v3"
 }
 
+// suspects says what may be wrong when a login is refused.
+func (o Options) suspects() string {
+	if o.byCredential() {
+		return "the application credential or its secret is wrong, or it has ended (OS_APPLICATION_CREDENTIAL_*)"
+	}
+	return "the user, the password or the project is wrong (OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME)"
+}
+
 // authRequest is the body of POST /v3/auth/tokens.
 func (o Options) authRequest() map[string]any {
 	domain := func(name, id string) map[string]any {
@@ -163,18 +171,28 @@ func (o Options) authRequest() map[string]any {
 		}
 		return map[string]any{"id": "default"}
 	}
+	user := map[string]any{}
+	if o.UserID != "" {
+		user["id"] = o.UserID
+	} else {
+		user["name"] = o.Username
+		user["domain"] = domain(o.UserDomainName, o.UserDomainID)
+	}
 	identity := map[string]any{}
-	if o.Token != "" {
+	switch {
+	case o.Token != "":
 		identity["methods"] = []string{"token"}
 		identity["token"] = map[string]any{"id": o.Token}
-	} else {
-		user := map[string]any{"password": o.Password}
-		if o.UserID != "" {
-			user["id"] = o.UserID
-		} else {
-			user["name"] = o.Username
-			user["domain"] = domain(o.UserDomainName, o.UserDomainID)
+	case o.byCredential():
+		credential := map[string]any{"id": o.CredentialID, "secret": o.CredentialSecret}
+		if o.CredentialID == "" {
+			credential = map[string]any{"name": o.CredentialName, "secret": o.CredentialSecret, "user": user}
 		}
+		identity["methods"] = []string{"application_credential"}
+		identity["application_credential"] = credential
+		return map[string]any{"auth": map[string]any{"identity": identity}}
+	default:
+		user["password"] = o.Password
 		identity["methods"] = []string{"password"}
 		identity["password"] = map[string]any{"user": user}
 	}
