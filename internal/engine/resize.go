@@ -202,6 +202,14 @@ func (o *operation) given(ctx context.Context) ([]hanok.Node, error) {
 	return o.named(ctx, in.Nodes)
 }
 
+// drained is 1 for a node that has to be drained before it goes.
+func drained(n hanok.Node) int {
+	if n.Status == hanok.NodeActive {
+		return 1
+	}
+	return 0
+}
+
 func (o *operation) cordonLeaving(ctx context.Context) error {
 	nodes, err := o.given(ctx)
 	if err != nil || len(nodes) == 0 {
@@ -211,12 +219,16 @@ func (o *operation) cordonLeaving(ctx context.Context) error {
 }
 
 // removeLeaving takes the nodes out one after the other: what one loses has a
-// place before the next goes.
+// place before the next goes. Those that have nothing to lose go first, so
+// that no budget keeps them.
 func (o *operation) removeLeaving(ctx context.Context) error {
 	nodes, err := o.given(ctx)
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(nodes, func(a, b hanok.Node) int {
+		return cmp.Compare(drained(a), drained(b))
+	})
 	for _, n := range nodes {
 		if err := o.empty(ctx, "remove", n); err != nil {
 			return err
