@@ -22,7 +22,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) < 2 {
-		log.Fatal("probe: say serve, webhook, apiserver, get URL, lookup NAME or tls ADDRESS")
+		log.Fatal("probe: say serve, webhook, apiserver, get URL, load URL..., lookup NAME or tls ADDRESS")
 	}
 	switch os.Args[1] {
 	case "serve":
@@ -33,6 +33,8 @@ func main() {
 		run(":8443", aggregated(), "/tls/tls.crt", "/tls/tls.key")
 	case "get":
 		get(os.Args[2])
+	case "load":
+		load(os.Args[2:])
 	case "lookup":
 		lookup(os.Args[2])
 	case "tls":

@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hanok/hanok/test/harness"
+)
+
+// TestServiceAnswersWhileNodesChange: a Deployment that shuts down gracefully,
+// with a PodDisruptionBudget, answers every request while the nodes below it
+// stop, start, change their flavor and leave. The requests come from a node
+// group that nothing happens to: a hundred a second, each a new connection,
+// through ClusterIP and NodePort.
+func TestServiceAnswersWhileNodesChange(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	r := s.request("serving")
+	r.nodes = 2
+	c := s.create(t, r)
+	clients := map[string]any{
+		"name": "clients", "node_count": 1, "flavor_id": s.flavorNamed(t, "t2.c1m1").ID, "image_id": r.labels["node_image"],
+		"labels": map[string]any{
+			"availability_zone": r.labels["availability_zone"], "boot_volume_type": r.labels["boot_volume_type"],
+			"boot_volume_size": r.labels["boot_volume_size"], "ca_enable": "false",
+		},
+	}
+	body, err := json.Marshal(clients)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Client.CreateNodeGroup(t.Context(), c.uuid, body); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, c.uuid, "UPDATE_COMPLETE", 2*time.Minute)
+	s.loadProbe(t, c)
+	c.apply(t, "default", render(t, "serving.yaml", nil))
+	c.run(t, "-n", "default", "rollout", "status", "deployment/shop", "--timeout=120s")
+
+	clusterIP := c.run(t, "-n", "default", "get", "service", "shop", "-o", "jsonpath={.spec.clusterIP}")
+	nodeIP := c.run(t, "get", "nodes", "-l", "magnum.openstack.org/nodegroup=clients", "-o", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
+	c.apply(t, "default", render(t, "load.yaml", map[string]string{"ClusterIP": clusterIP, "NodeIP": nodeIP}))
+	c.run(t, "-n", "default", "wait", "--for=condition=Ready", "pod/load", "--timeout=60s")
+	c.loaded(t)
+	began := time.Now()
+
+	group := "/v1/clusters/" + c.uuid + "/nodegroups/default-worker"
+	uuids := strings.Fields(c.run(t, "get", "nodes", "-l", "magnum.openstack.org/nodegroup=default-worker", "-o", "jsonpath={.items[*].spec.providerID}"))
+	stopped := strings.TrimPrefix(uuids[0], "openstack:///")
+	for _, change := range []struct {
+		what, method, path string
+		body               func() string
+	}{
+		{"stop", http.MethodPost, group + "/stop_node", func() string { return fmt.Sprintf(`{"node_list": %q}`, stopped) }},
+		{"start", http.MethodPost, group + "/start_node", func() string { return fmt.Sprintf(`{"node_list": %q}`, stopped) }},
+		{"flavor", http.MethodPatch, group, func() string {
+			return fmt.Sprintf(`{"type": "flavor_id", "flavor_id": %q, "num_buffer_nodes": 0}`, s.flavorNamed(t, "m2.c1m2").ID)
+		}},
+		{"resize down", http.MethodPost, "/v1/clusters/" + c.uuid + "/actions/resize", func() string {
+			return fmt.Sprintf(`{"nodegroup": "default-worker", "node_count": 1, "nodes_to_remove": [%q]}`, c.servingNode(t))
+		}},
+	} {
+		begin := time.Now()
+		if code, answer := s.call(t, change.method, change.path, change.body()); code != http.StatusAccepted {
+			t.Fatalf("%s: %d %s", change.what, code, answer)
+		}
+		s.await(t, c.uuid, "UPDATE_COMPLETE", 5*time.Minute)
+		asked, failed := c.loaded(t)
+		t.Logf("%s took %v; %d requests so far", change.what, time.Since(begin).Round(100*time.Millisecond), asked)
+		if failed > 0 {
+			t.Fatalf("%s: %d requests failed:\n%s", change.what, failed, c.run(t, "-n", "default", "logs", "load"))
+		}
+	}
+	took := time.Since(began)
+	if asked, _ := c.loaded(t); float64(asked) < 2*45*took.Seconds() {
+		t.Errorf("only %d requests in %v: that was no load", asked, took)
+	}
+	s.delete(t, c.uuid)
+}
+
+// servingNode gives the UUID of a node that pods of the Deployment are on.
+func (c *cluster) servingNode(t *testing.T) string {
+	t.Helper()
+	node := c.run(t, "-n", "default", "get", "pods", "-l", "app=shop", "-o", "jsonpath={.items[0].spec.nodeName}")
+	return strings.TrimPrefix(c.run(t, "get", "node", node, "-o", "jsonpath={.spec.providerID}"), "openstack:///")
+}
+
+// loaded tells what the load has asked and how much of it failed, once it has
+// counted again.
+func (c *cluster) loaded(t *testing.T) (asked, failed int) {
+	t.Helper()
+	c.counted(t, &asked, &failed)
+	first := asked
+	harness.Eventually(t, 20*time.Second, "the load goes on", func() error {
+		if c.counted(t, &asked, &failed); asked == first {
+			return fmt.Errorf("it has asked %d times", asked)
+		}
+		return nil
+	})
+	return asked, failed
+}
+
+func (c *cluster) counted(t *testing.T, asked, failed *int) {
+	t.Helper()
+	out, err := c.try("-n", "default", "logs", "load", "--tail=50")
+	if err != nil {
+		t.Logf("the load's log: %v %s", err, out)
+		return
+	}
+	for line := range strings.Lines(out) {
+		_, _ = fmt.Sscanf(line, "asked %d failed %d", asked, failed)
+	}
+}
