@@ -17,7 +17,7 @@ import (
 
 // How long a program's way to its first answer takes, and its whole start.
 const (
-	untilAnswer  = 5 * time.Second
+	untilAnswer  = 3 * time.Second
 	untilStarted = 30 * time.Second
 )
 
