@@ -6,7 +6,6 @@ package operator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
-	"github.com/hanok/hanok/internal/quota"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -30,35 +28,6 @@ type Status struct {
 	AgentAddress string         `json:"agent_address"` // that machines dial
 	StateDir     string         `json:"state_dir"`
 	Capacity     infra.Capacity `json:"capacity"`
-}
-
-// Project is a project as operators see it.
-type Project struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Enabled bool   `json:"enabled"`
-}
-
-// User is a user as operators see it.
-type User struct {
-	ID             string `json:"id"`
-	Name           string `json:"name"`
-	DefaultProject string `json:"default_project"` // id
-	Enabled        bool   `json:"enabled"`
-}
-
-// NewUser asks for a user with roles in its first project.
-type NewUser struct {
-	Name     string   `json:"name"`
-	Password string   `json:"password"`
-	Project  string   `json:"project"` // id or name
-	Roles    []string `json:"roles"`
-}
-
-// Roles asks for a user's roles in a project; none takes the user out of it.
-type Roles struct {
-	Project string   `json:"project"` // id or name
-	Roles   []string `json:"roles"`
 }
 
 // Config is what the commands work on. All must be set.
@@ -121,131 +90,6 @@ type operator struct {
 	accounts  *embedded.Identity
 	catalogue *embedded.Catalogue
 	store     store.Store
-}
-
-func (o operator) listProjects(w http.ResponseWriter, r *http.Request) error {
-	all, err := o.accounts.AllProjects(r.Context())
-	if err != nil {
-		return err
-	}
-	list := []Project{}
-	for _, p := range all {
-		list = append(list, Project(p))
-	}
-	respond.JSON(w, http.StatusOK, list)
-	return nil
-}
-
-func (o operator) createProject(w http.ResponseWriter, r *http.Request) error {
-	var body Project
-	if err := read(r, &body); err != nil {
-		return err
-	}
-	p, err := o.accounts.CreateProject(r.Context(), body.Name)
-	if err == nil {
-		respond.JSON(w, http.StatusCreated, Project(p))
-	}
-	return err
-}
-
-func (o operator) deleteProject(w http.ResponseWriter, r *http.Request) error {
-	p, err := o.project(r.Context(), r.PathValue("project"))
-	if err != nil {
-		return err
-	}
-	if err := o.accounts.DeleteProject(r.Context(), p.ID); err != nil {
-		return err
-	}
-	err = o.store.Update(r.Context(), func(tx store.Tx) error { return quota.Forget(tx, p.ID) })
-	if err == nil {
-		respond.NoContent(w)
-	}
-	return err
-}
-
-func (o operator) listUsers(w http.ResponseWriter, r *http.Request) error {
-	all, err := o.accounts.Users(r.Context())
-	if err != nil {
-		return err
-	}
-	list := []User{}
-	for _, u := range all {
-		list = append(list, wire(u))
-	}
-	respond.JSON(w, http.StatusOK, list)
-	return nil
-}
-
-// createUser makes a user with roles, or none at all.
-func (o operator) createUser(w http.ResponseWriter, r *http.Request) error {
-	var body NewUser
-	if err := read(r, &body); err != nil {
-		return err
-	}
-	ctx := r.Context()
-	project, err := o.project(ctx, body.Project)
-	if err != nil {
-		return err
-	}
-	u, err := o.accounts.CreateUser(ctx, body.Name, body.Password, project.ID)
-	if err != nil {
-		return err
-	}
-	if err := o.accounts.SetRoles(ctx, u.ID, project.ID, body.Roles...); err != nil {
-		return errors.Join(err, o.accounts.DeleteUser(context.WithoutCancel(ctx), u.ID))
-	}
-	respond.JSON(w, http.StatusCreated, wire(u))
-	return nil
-}
-
-func (o operator) deleteUser(w http.ResponseWriter, r *http.Request) error {
-	err := o.accounts.DeleteUser(r.Context(), r.PathValue("user"))
-	if err == nil {
-		respond.NoContent(w)
-	}
-	return err
-}
-
-func (o operator) setPassword(w http.ResponseWriter, r *http.Request) error {
-	var body NewUser
-	if err := read(r, &body); err != nil {
-		return err
-	}
-	err := o.accounts.SetPassword(r.Context(), r.PathValue("user"), body.Password)
-	if err == nil {
-		respond.NoContent(w)
-	}
-	return err
-}
-
-func (o operator) setRoles(w http.ResponseWriter, r *http.Request) error {
-	var body Roles
-	if err := read(r, &body); err != nil {
-		return err
-	}
-	err := o.accounts.SetRoles(r.Context(), r.PathValue("user"), body.Project, body.Roles...)
-	if err == nil {
-		respond.NoContent(w)
-	}
-	return err
-}
-
-// project finds a project by id or name.
-func (o operator) project(ctx context.Context, idOrName string) (infra.Project, error) {
-	all, err := o.accounts.AllProjects(ctx)
-	if err != nil {
-		return infra.Project{}, err
-	}
-	for _, p := range all {
-		if p.ID == idOrName || p.Name == idOrName {
-			return p, nil
-		}
-	}
-	return infra.Project{}, hanok.NotFound("project", idOrName)
-}
-
-func wire(u embedded.User) User {
-	return User{ID: u.ID, Name: u.Name, DefaultProject: u.DefaultProject, Enabled: u.Enabled}
 }
 
 const maxBody = 64 << 10
