@@ -1,5 +1,6 @@
 // Package operator answers the commands of whoever runs the service: projects,
-// users, and how the installation is. It asks for no token: it is served on a
+// users, quotas, what users choose from, and how the installation and its
+// nodes are. It asks for no token: it is served on a
 // socket that root alone may open, and never on a network.
 package operator
 
