@@ -122,6 +122,14 @@ func (r *apiRig) call(as infra.Token, method, path, body string, headers ...stri
 	if !strings.HasPrefix(res.Header.Get("X-OpenStack-Request-Id"), "req-") {
 		r.Errorf("%s %s: no request id", method, path)
 	}
+	var failed struct {
+		Errors []struct {
+			RequestID string `json:"request_id"`
+		}
+	}
+	if json.Unmarshal(b, &failed) == nil && len(failed.Errors) == 1 && failed.Errors[0].RequestID != res.Header.Get("X-OpenStack-Request-Id") {
+		r.Errorf("%s %s: the error's request id is not the answer's: %s", method, path, b)
+	}
 	return rigAnswer{method + " " + path, res.StatusCode, res.Header, string(b)}
 }
 

@@ -39,6 +39,9 @@ func TestEveryOperationWorks(t *testing.T) {
 		a := r.call(r.admin, op.Method, path, goal.body(op), headers...)
 		switch {
 		case a.status >= 200 && a.status < 400:
+			if op.MayBeNotBuilt() {
+				t.Errorf("%s is built (%d): take the 501 out of openapi.yaml", op.Name(), a.status)
+			}
 		case a.status == http.StatusNotImplemented && op.MayBeNotBuilt():
 		case !op.Succeeds() && a.status >= 400 && a.status < 500:
 		case needsNodes[op.Name()] && a.status >= 400 && a.status < 500:
