@@ -4,9 +4,7 @@
 package clients
 
 import (
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/hanok/hanok/test/harness"
 )
@@ -29,18 +27,7 @@ func TestClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, 90*time.Second, "the cluster is complete", func() error {
-		c, err := maker.get(shared)
-		switch {
-		case err != nil:
-			return err
-		case c.Status == "CREATE_FAILED":
-			t.Fatal("the create failed")
-		case c.Status != "CREATE_COMPLETE":
-			return fmt.Errorf("it is %s", c.Status)
-		}
-		return nil
-	})
+	awaitCluster(t, maker, shared)
 	t.Run("with", func(t *testing.T) {
 		for name, api := range map[string]containerInfra{
 			"gophercloud v1 by a v2.0 token": newGopher1(t, s, pathV2),
@@ -58,4 +45,7 @@ func TestClients(t *testing.T) {
 			testOpenStack(t, s)
 		})
 	})
+	// One after another: each changes what the other looks at.
+	t.Run("changes by gophercloud v1", func(t *testing.T) { testChanges(t, s, newGopher1(t, s, pathV2), shared, true) })
+	t.Run("changes by gophercloud v2", func(t *testing.T) { testChanges(t, s, maker, shared, false) })
 }

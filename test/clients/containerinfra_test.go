@@ -29,7 +29,6 @@ type containerInfra interface {
 	// list reads all pages of the given size; 0 leaves the size open.
 	list(pageSize int, detailed bool) (found []cluster, pages int, err error)
 	remove(id string) error
-	resize(id string, nodes int) error
 
 	groups(cluster string) ([]group, error)
 	group(cluster, idOrName string) (group, error)
@@ -54,7 +53,7 @@ type cluster struct {
 
 type group struct {
 	UUID, Name, ClusterID, FlavorID, ImageID, Role, Status string
-	NodeCount, MinNodeCount                                int
+	NodeCount, MinNodeCount, MaxNodeCount                  int
 	IsDefault                                              bool
 	Labels                                                 map[string]string
 	NodeAddresses                                          []string
@@ -68,6 +67,14 @@ func labels(s *harness.Service) map[string]string {
 		"ca_enable": "false", "cert_manager_api": "True", "clusterautoscale": "nodegroupfeature",
 		"external_network_id": c.ExternalNet, "external_subnet_id_list": c.ExternalSubnet,
 		"kube_tag": c.Version, "master_lb_floating_ip_enabled": "true", "node_image": c.ImageID,
+	}
+}
+
+// groupLabels are those of a node group's create request.
+func groupLabels(s *harness.Service) map[string]string {
+	c := s.Choice
+	return map[string]string{
+		"availability_zone": c.Zone, "boot_volume_size": "5", "boot_volume_type": c.VolumeType, "ca_enable": "false",
 	}
 }
 

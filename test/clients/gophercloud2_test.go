@@ -13,6 +13,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
 	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/nodegroups"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/quotas"
 	"github.com/gophercloud/gophercloud/v2/pagination"
 
 	"github.com/hanok/hanok/api/apitest"
@@ -104,15 +105,52 @@ func (g *gopher2) list(pageSize int, detailed bool) (found []cluster, pages int,
 
 func (g *gopher2) remove(id string) error { return clusters.Delete(g.ctx, g.client, id).ExtractErr() }
 
-func (g *gopher2) resize(id string, nodes int) error {
-	_, err := clusters.Resize(g.ctx, g.latest(), id, clusters.ResizeOpts{NodeCount: &nodes}).Extract()
+func (g *gopher2) patchNodeCount(cluster string, nodes int) error {
+	_, err := clusters.Update(g.ctx, g.latest(), cluster, []clusters.UpdateOptsBuilder{
+		clusters.UpdateOpts{Op: clusters.ReplaceOp, Path: "/node_count", Value: nodes},
+	}).Extract()
+	return err
+}
+
+func (g *gopher2) resize(cluster, group string, nodes int) error {
+	_, err := clusters.Resize(g.ctx, g.latest(), cluster, clusters.ResizeOpts{NodeCount: &nodes, NodeGroup: group}).Extract()
+	return err
+}
+
+func (g *gopher2) createGroup(cluster, name string, nodes int, labels map[string]string) (group, error) {
+	n, err := nodegroups.Create(g.ctx, g.latest(), cluster, nodegroups.CreateOpts{
+		Name: name, NodeCount: &nodes, FlavorID: g.s.Choice.FlavorID, ImageID: g.s.Choice.ImageID, Labels: labels,
+	}).Extract()
+	if err != nil {
+		return group{}, err
+	}
+	return group2(*n), nil
+}
+
+func (g *gopher2) patchMaxNodeCount(cluster, group string, most int) error {
+	_, err := nodegroups.Update(g.ctx, g.latest(), cluster, group, []nodegroups.UpdateOptsBuilder{
+		nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/max_node_count", Value: most},
+	}).Extract()
+	return err
+}
+
+func (g *gopher2) removeGroup(cluster, group string) error {
+	return nodegroups.Delete(g.ctx, g.latest(), cluster, group).ExtractErr()
+}
+
+func (g *gopher2) createQuota(project string, clusters int) error {
+	_, err := quotas.Create(g.ctx, g.client, quotas.CreateOpts{ProjectID: project, Resource: "Cluster", HardLimit: clusters}).Extract()
 	return err
 }
 
 func group2(n nodegroups.NodeGroup) group {
+	most := 0
+	if n.MaxNodeCount != nil {
+		most = *n.MaxNodeCount
+	}
 	return group{
 		UUID: n.UUID, Name: n.Name, ClusterID: n.ClusterID, FlavorID: n.FlavorID, ImageID: n.ImageID, Role: n.Role,
-		Status: n.Status, NodeCount: n.NodeCount, MinNodeCount: n.MinNodeCount, IsDefault: n.IsDefault, Labels: n.Labels,
+		Status: n.Status, NodeCount: n.NodeCount, MinNodeCount: n.MinNodeCount, MaxNodeCount: most, IsDefault: n.IsDefault, Labels: n.Labels,
 		NodeAddresses: n.NodeAddresses,
 	}
 }

@@ -100,7 +100,7 @@ func testOpenStack(t *testing.T, s *harness.Service) {
 	t.Run("look-ups", func(t *testing.T) { o.testLookups(t) })
 	o.await(t, uuid)
 	t.Run("cluster", func(t *testing.T) { o.testCluster(t, uuid) })
-	t.Run("node groups", func(t *testing.T) { o.testNodeGroups(t) })
+	t.Run("node groups", func(t *testing.T) { o.testNodeGroups(t, uuid) })
 	t.Run("certificates", func(t *testing.T) { o.testCertificates(t) })
 	o.run(t, "coe", "cluster", "delete", openStackName)
 	harness.Eventually(t, 60*time.Second, "the cluster is gone", func() error {
@@ -118,31 +118,30 @@ const openStackName = "by-openstack"
 func (o *openStack) create(t *testing.T) (uuid string) {
 	t.Helper()
 	c := o.s.Choice
-	var pairs []string
-	all := labels(o.s)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		pairs = append(pairs, name+"="+all[name])
-	}
 	out := o.run(t, "coe", "cluster", "create", openStackName, "--cluster-template", "iaas_console", "--keypair", harness.KeypairName,
 		"--flavor", c.FlavorID, "--fixed-network", c.NetworkID, "--fixed-subnet", c.SubnetID, "--node-count", "1", "--timeout", "60",
-		"--labels", strings.Join(pairs, ","))
+		"--labels", pairs(labels(o.s)))
 	if _, err := fmt.Sscanf(out, "Request to create cluster %s accepted", &uuid); err != nil {
 		t.Fatalf("the create printed %q", out)
 	}
 	return uuid
 }
 
+// pairs writes labels as the command takes them.
+func pairs(labels map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, name+"="+labels[name])
+	}
+	return strings.Join(all, ",")
+}
+
+// await waits until no operation runs on the cluster.
 func (o *openStack) await(t *testing.T, uuid string) {
 	t.Helper()
-	harness.Eventually(t, 90*time.Second, "the cluster is complete", func() error {
-		c := o.fields(t, "coe", "cluster", "show", uuid)
-		switch c["status"] {
-		case "CREATE_COMPLETE":
-			return nil
-		case "CREATE_FAILED":
-			t.Fatalf("the create failed: %v", c["status_reason"])
-		}
-		return fmt.Errorf("it is %v", c["status"])
+	harness.Eventually(t, 90*time.Second, "the operation on the cluster is done", func() error {
+		status, _ := o.fields(t, "coe", "cluster", "show", uuid)["status"].(string)
+		return settled(t, status, nil)
 	})
 }
 
@@ -183,12 +182,28 @@ func (o *openStack) testCluster(t *testing.T, uuid string) {
 	}
 }
 
-func (o *openStack) testNodeGroups(t *testing.T) {
+func (o *openStack) testNodeGroups(t *testing.T, uuid string) {
 	wantRow(t, "node groups", o.rows(t, "coe", "nodegroup", "list", openStackName),
 		row{"name": "default-worker", "node_count": 1, "role": "worker", "flavor_id": o.s.Choice.FlavorID})
 	g := o.fields(t, "coe", "nodegroup", "show", openStackName, "default-worker")
 	if g["is_default"] != true || g["image_id"] != o.s.Choice.ImageID {
 		t.Errorf("the default group is %v", g)
+	}
+	o.run(t, "coe", "nodegroup", "create", openStackName, "more", "--flavor", o.s.Choice.FlavorID, "--image", o.s.Choice.ImageID,
+		"--node-count", "1", "--labels", pairs(groupLabels(o.s)))
+	o.await(t, uuid)
+	wantRow(t, "node groups", o.rows(t, "coe", "nodegroup", "list", openStackName), row{"name": "more", "node_count": 1})
+	o.run(t, "coe", "nodegroup", "update", openStackName, "more", "replace", "max_node_count=4")
+	o.await(t, uuid)
+	o.run(t, "coe", "cluster", "resize", openStackName, "2", "--nodegroup", "more")
+	o.await(t, uuid)
+	if g := o.fields(t, "coe", "nodegroup", "show", openStackName, "more"); g["max_node_count"] != 4.0 || g["node_count"] != 2.0 {
+		t.Errorf("the changed group is %v", g)
+	}
+	o.run(t, "coe", "nodegroup", "delete", openStackName, "more")
+	o.await(t, uuid)
+	if rows := o.rows(t, "coe", "nodegroup", "list", openStackName); len(rows) != 1 {
+		t.Errorf("after the delete the groups are %v", rows)
 	}
 }
 

@@ -1,0 +1,121 @@
+package clients
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hanok/hanok/test/harness"
+)
+
+// changes are the calls of a generation that change a cluster.
+type changes interface {
+	containerInfra
+
+	patchNodeCount(cluster string, nodes int) error
+	resize(cluster, group string, nodes int) error
+
+	createGroup(cluster, name string, nodes int, labels map[string]string) (group, error)
+	patchMaxNodeCount(cluster, group string, most int) error
+	removeGroup(cluster, group string) error
+
+	createQuota(project string, clusters int) error
+}
+
+// testChanges changes the shared cluster, and leaves it as it was. first
+// tells that no other generation did before.
+func testChanges(t *testing.T, s *harness.Service, api changes, shared string, first bool) {
+	t.Run("size", func(t *testing.T) {
+		if err := api.patchNodeCount(shared, 2); err != nil {
+			t.Fatal(err)
+		}
+		if c := awaitCluster(t, api, shared); c.NodeCount != 2 || len(c.NodeAddresses) != 2 {
+			t.Errorf("after the patch the cluster has %d nodes: %v", c.NodeCount, c.NodeAddresses)
+		}
+		if err := api.resize(shared, "", 1); err != nil {
+			t.Fatal(err)
+		}
+		if c := awaitCluster(t, api, shared); c.NodeCount != 1 || len(c.NodeAddresses) != 1 {
+			t.Errorf("after the resize the cluster has %d nodes: %v", c.NodeCount, c.NodeAddresses)
+		}
+		wantCode(t, api, api.resize(shared, "", 99), http.StatusBadRequest, http.StatusForbidden)
+	})
+	t.Run("node group", func(t *testing.T) {
+		made, err := api.createGroup(shared, "more", 1, groupLabels(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made.Name != "more" || made.ClusterID != shared || made.Role != "worker" || made.IsDefault {
+			t.Errorf("the new group is %+v", made)
+		}
+		g := awaitGroup(t, api, shared, "more")
+		if g.UUID != made.UUID || g.NodeCount != 1 || len(g.NodeAddresses) != 1 {
+			t.Errorf("the group is %+v", g)
+		}
+		_, err = api.createGroup(shared, "more", 1, groupLabels(s))
+		wantCode(t, api, err, http.StatusConflict)
+
+		if err := api.patchMaxNodeCount(shared, g.UUID, 5); err != nil {
+			t.Fatal(err)
+		}
+		if g := awaitGroup(t, api, shared, g.UUID); g.MaxNodeCount != 5 {
+			t.Errorf("after the patch max_node_count is %d, want 5", g.MaxNodeCount)
+		}
+		if err := api.removeGroup(shared, "more"); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, 60*time.Second, "the group is gone", func() error {
+			g, err := api.group(shared, made.UUID)
+			if api.codeOf(err) == http.StatusNotFound {
+				return nil
+			}
+			return fmt.Errorf("it is %s, %v", g.Status, err)
+		})
+		awaitCluster(t, api, shared)
+	})
+	t.Run("quota", func(t *testing.T) {
+		c, err := api.get(shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := api.createQuota(c.ProjectID, 20); first && err != nil {
+			t.Errorf("creating a quota: %v", err)
+		} else if !first {
+			wantCode(t, api, err, http.StatusConflict)
+		}
+	})
+}
+
+// awaitCluster waits until no operation runs on a cluster; it must not have failed.
+func awaitCluster(t *testing.T, api containerInfra, uuid string) (c cluster) {
+	t.Helper()
+	harness.Eventually(t, 90*time.Second, "the operation on the cluster is done", func() (err error) {
+		c, err = api.get(uuid)
+		return settled(t, c.Status, err)
+	})
+	return c
+}
+
+func awaitGroup(t *testing.T, api containerInfra, cluster, idOrName string) (g group) {
+	t.Helper()
+	harness.Eventually(t, 90*time.Second, "the operation on the group is done", func() (err error) {
+		g, err = api.group(cluster, idOrName)
+		return settled(t, g.Status, err)
+	})
+	return g
+}
+
+func settled(t *testing.T, status string, err error) error {
+	t.Helper()
+	switch {
+	case err != nil:
+		return err
+	case strings.HasSuffix(status, "_FAILED"):
+		t.Fatalf("it is %s", status)
+	case !strings.HasSuffix(status, "_COMPLETE"):
+		return fmt.Errorf("it is %s", status)
+	}
+	return nil
+}
