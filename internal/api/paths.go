@@ -15,13 +15,14 @@ import (
 func plainPaths(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
-		for _, segment := range strings.Split(path, "/") {
+		for segment := range strings.SplitSeq(path, "/") {
 			if segment == "." || segment == ".." {
 				respond.Error(w, r, styleOf(path), hanok.Errorf(hanok.KindNotFound, "there is nothing at %s", hanok.Quote(path)))
 				return
 			}
 		}
-		if strings.Count(r.URL.EscapedPath(), "/") != strings.Count(path, "/") { // an encoded one
+		// RawPath is there where the path was not in its plain encoding.
+		if raw := r.URL.RawPath; raw != "" && strings.Count(raw, "/") != strings.Count(path, "/") {
 			respond.Error(w, r, styleOf(path), hanok.Errorf(hanok.KindNotFound, "there is nothing at %s: no name holds a slash", hanok.Quote(path)))
 			return
 		}

@@ -28,7 +28,8 @@ import (
 // that only records.
 type cloud struct {
 	t        testing.TB
-	handler  http.Handler
+	api      http.Handler
+	handler  http.Handler // api, with its answers checked against the document
 	store    *sqlite.Store
 	engine   *recordingEngine
 	identity *embedded.Identity
@@ -60,13 +61,14 @@ func newCloud(t testing.TB) *cloud {
 		Store: s, Engine: c.engine, Catalogue: catalogue, Identity: identity, Projects: identity,
 		Bundles: func() []string { return []string{"v1.30.3"} }, MaxImageBytes: 1 << 20,
 	})
-	c.handler = apitest.Handler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as internal/api does
+	c.api = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as internal/api does
 		ctx, call := respond.NewCall(r.Context(), "")
 		api.ServeHTTP(w, r.WithContext(ctx))
 		if err := call.Err(); err != nil && hanok.KindOf(err) == hanok.KindInternal {
 			slog.Default().Error("internal", "error", err)
 		}
-	}))
+	})
+	c.handler = apitest.Handler(t, c.api)
 	return c
 }
 
