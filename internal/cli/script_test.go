@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"exitcode": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(ts.Exec("sh", append([]string{"-c", `want=$1; shift; "$@"; got=$?; [ $got = $want ] || { echo "exit code $got, want $want" >&2; exit 1; }`, "sh"}, args...)...))
 			},
+			"requested": requested,
 			"mode": func(ts *testscript.TestScript, _ bool, args []string) {
 				info, err := os.Stat(ts.MkAbs(args[1]))
 				ts.Check(err)
@@ -55,6 +57,8 @@ func serviceOption(ts *testscript.TestScript, _ bool, args []string) {
 	switch args[0] {
 	case "fail-create":
 		s.FailCreate = args[1]
+	case "fail-operation":
+		s.FailOperation = args[1]
 	case "no-keypair":
 		s.NoKeypair = true
 	case "add-cluster":
@@ -71,6 +75,12 @@ func created(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no cluster was asked for")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(all[len(all)-1]), 0o600))
+}
+
+// requested writes the requests that changed node groups to a file.
+func requested(ts *testscript.TestScript, _ bool, args []string) {
+	all := ts.Value("service").(*clienttest.Server).Requests()
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(all, "\n")+"\n"), 0o600))
 }
 
 // loaded writes the image archive that a cluster was given to a file.

@@ -27,7 +27,7 @@ func (s *Server) routes() http.Handler {
 	fixed("GET /compute/v2/p1/os-availability-zone", `{"availabilityZoneInfo":[{"zoneName":"down","zoneState":{"available":false}},{"zoneName":"kr-pub-a","zoneState":{"available":true}}]}`)
 	fixed("GET /volume/v3/p1/types", `{"volume_types":[{"id":"vt-1","name":"General HDD"}]}`)
 	fixed("GET /compute/v2/p1/servers/detail", `{"servers":[{"id":"s-1","name":"c1-node-0","status":"ACTIVE","created":"2024-01-30T01:31:06Z","OS-EXT-AZ:availability_zone":"kr-pub-a",
-		"metadata":{"cluster_uuid":"2b778d83-8b67-45b1-920e-000000000001"},"addresses":{"Default":[{"addr":"192.168.0.5","version":4}]},"flavor":{"id":"f-fit"}},
+		"metadata":{"cluster_uuid":"2b778d83-8b67-45b1-920e-000000000001","nodegroup_uuid":"439aa682-398f-4061-a4d1-116da6b1154e"},"addresses":{"Default":[{"addr":"192.168.0.5","version":4}]},"flavor":{"id":"f-fit"}},
 		{"id":"s-2","name":"other-node-0","status":"ACTIVE","metadata":{"cluster_uuid":"another"},"addresses":{}}]}`)
 	mux.HandleFunc("GET /compute/v2/p1/os-keypairs", func(w http.ResponseWriter, _ *http.Request) {
 		if s.NoKeypair {
@@ -66,6 +66,7 @@ func (s *Server) routes() http.Handler {
 		}
 		answer(w, 200, c.group())
 	}))
+	s.groupRoutes(mux)
 	mux.HandleFunc("GET /v1/clusters/{c}/events", s.withCluster(s.listEvents))
 	mux.HandleFunc("GET /v1/clusters/{c}/events/{e}", s.withCluster(func(w http.ResponseWriter, _ *http.Request, c *cluster) {
 		answer(w, 200, c.event("CLUSTER_CREATE", "SUCCESS", ""))
@@ -167,6 +168,7 @@ func (s *Server) listEvents(w http.ResponseWriter, _ *http.Request, c *cluster) 
 			s.clusters = slices.DeleteFunc(s.clusters, func(o *cluster) bool { return o == c })
 		}
 	}
+	events = append(s.groupEvents(c), events...)
 	answer(w, 200, `{"events":[`+strings.Join(events, ",")+`]}`)
 }
 

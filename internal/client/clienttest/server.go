@@ -30,6 +30,8 @@ type Server struct {
 
 	// FailCreate ends every create as CREATE_FAILED with this reason.
 	FailCreate string
+	// FailOperation ends every operation on a node group as FAIL, with this.
+	FailOperation string
 	// NoKeypair leaves the user without a key pair.
 	NoKeypair bool
 	// PageSize pages the list of clusters; 0 does not.
@@ -40,13 +42,15 @@ type Server struct {
 	clusters []*cluster
 	created  [][]byte // bodies of create requests
 	images   map[string]string
-	away     int // requests left to answer with 503
+	requests []string // that changed node groups
+	away     int      // requests left to answer with 503
 	version  []string
 }
 
 type cluster struct {
 	uuid, name, status, reason string
 	step                       int
+	operation                  *groupOperation
 }
 
 // New starts a server that ends with the test.
