@@ -13,6 +13,7 @@ import (
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/fake"
 	"github.com/hanok/hanok/internal/store"
 )
@@ -39,6 +40,7 @@ func TestSequences(t *testing.T) {
 			"resize":       s.resize,
 			"stop":         s.stopNodes,
 			"start":        s.startNodes,
+			"flavor":       s.changeFlavor,
 			"kill":         s.kill,
 			"crash":        s.crash,
 			"crash soon":   s.crashSoon,
@@ -281,6 +283,30 @@ func (s *sequence) nodeAction(rt *rapid.T, what string, from hanok.NodeStatus, m
 		if g.stopped >= 0 {
 			g.stopped += stops * len(named)
 		}
+		g.busy = true
+	}
+}
+
+func (s *sequence) changeFlavor(rt *rapid.T) {
+	name, g := s.pick(rt)
+	own, _ := s.nodesOfGroup(name)
+	if g == nil || len(own) == 0 {
+		return
+	}
+	f := rapid.SampledFrom([]infra.Flavor{plan("", 1).Flavor, larger}).Draw(rt, "flavor")
+	buffers, parallel := rapid.IntRange(0, 2).Draw(rt, "buffers"), rapid.IntRange(1, 3).Draw(rt, "parallel")
+	valid, want := true, hanok.KindInvalid
+	group, _ := s.w.group(s.t, s.cluster.UUID, name)
+	switch {
+	case group.FlavorID == f.ID && !slices.ContainsFunc(own, func(n hanok.Node) bool { return n.FlavorID != f.ID }):
+		valid = false
+	case slices.ContainsFunc(own, func(n hanok.Node) bool { return n.Status == hanok.NodeShutoff }):
+		valid, want = false, hanok.KindConflict
+	case parallel > len(own):
+		valid = false
+	}
+	_, err := s.e.ChangeFlavor(s.t.Context(), s.cluster.UUID, name, flavorPlan(f, buffers, parallel))
+	if s.judge(rt, fmt.Sprintf("flavor %s of %s", f.ID, name), g, want, valid, err) {
 		g.busy = true
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/kube"
 )
 
 // retreatLimit bounds what is put back after a failure.
@@ -47,8 +49,46 @@ func (o *operation) retreat(ctx context.Context) error {
 		errs = append(errs, o.removeUnready(ctx, added))
 	}
 	if len(staying) > 0 && o.event.Type != hanok.NodesStart {
-		if err := o.uncordon(ctx, staying); err != nil {
-			errs = append(errs, fmt.Errorf("nodes may be left unschedulable: %w", err))
+		errs = append(errs, o.readmit(ctx, staying))
+	}
+	return errors.Join(errs...)
+}
+
+// readmit puts nodes back into service that were to leave it. One whose Node
+// object is gone already is started anew: kubelet makes it only then.
+func (o *operation) readmit(ctx context.Context, nodes []hanok.Node) error {
+	_, client, err := o.kube(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if err := o.uncordon(ctx, nodes); err != nil {
+		errs = append(errs, fmt.Errorf("nodes may be left unschedulable: %w", err))
+	}
+	ask, cancel := context.WithTimeout(ctx, 10*time.Second)
+	states, err := client.Nodes(ask)
+	cancel()
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, n := range nodes {
+		there := slices.ContainsFunc(states, func(s kube.NodeState) bool { return s.Name == n.Name })
+		if n.Status != hanok.NodeActive || there {
+			continue
+		}
+		if running, err := o.runs(ctx, "readmit", n); err != nil || !running {
+			errs = append(errs, err)
+			continue
+		}
+		err := o.recordNode(ctx, n.Key, func(n *hanok.Node) { n.Status = hanok.NodeShutoff })
+		if err == nil {
+			err = o.powerOff(ctx, "readmit", n)
+		}
+		if err == nil {
+			err = o.startNode(ctx, "readmit", n)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s could not be started anew: %w", n.Name, err))
 		}
 	}
 	return errors.Join(errs...)

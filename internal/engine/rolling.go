@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -77,14 +78,18 @@ func (o *operation) roll(ctx context.Context, r renewal) error {
 	if err != nil {
 		return err
 	}
-	g, gctx := errgroup.WithContext(ctx)
+	var (
+		g      errgroup.Group
+		failed atomic.Bool
+	)
 	g.SetLimit(max(1, in.Parallel))
 	for _, n := range nodes {
 		g.Go(func() error {
-			if gctx.Err() != nil {
-				return gctx.Err()
+			if failed.Load() { // those under way come to their end
+				return nil
 			}
-			if err := o.renew(gctx, r, in, n); err != nil {
+			if err := o.renew(ctx, r, in, n); err != nil {
+				failed.Store(true)
 				return fmt.Errorf("%s: %w", n.Name, err)
 			}
 			return nil
@@ -140,10 +145,7 @@ func (o *operation) removeBuffers(ctx context.Context) error {
 // off start again as they are, and the buffers go. A buffer that cannot be
 // drained stays an ordinary node: no pod is killed for it.
 func (o *operation) retreatRoll(ctx context.Context, nodes, buffers []hanok.Node) error {
-	var errs []error
-	if err := o.uncordon(ctx, nodes); err != nil {
-		errs = append(errs, fmt.Errorf("nodes may be left unschedulable: %w", err))
-	}
+	errs := []error{o.readmit(ctx, nodes)}
 	for _, n := range nodes {
 		if n.Status != hanok.NodeShutoff {
 			continue
