@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +25,7 @@ type options struct {
 	projects    int
 	duration    time.Duration // of each measurement
 	connections []int
+	only        *regexp.Regexp
 	profile     string // file for the service's CPU profile, "" for none
 	output      string
 }
@@ -37,16 +39,17 @@ func main() {
 		return
 	}
 	var o options
-	var connections string
+	var connections, only string
 	flag.IntVar(&o.clusters, "clusters", 1000, "clusters in the store")
 	flag.IntVar(&o.projects, "projects", 20, "projects that the clusters are of")
 	flag.DurationVar(&o.duration, "t", 5*time.Second, "time of each measurement")
 	flag.StringVar(&connections, "c", "1,16,64", "numbers of connections, comma-separated")
+	flag.StringVar(&only, "run", "", "measure only the requests whose names match this expression")
 	flag.StringVar(&o.profile, "profile", "", "file to write the service's CPU profile to")
 	flag.StringVar(&o.output, "o", "table", "output: table or json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := o.read(connections)
+	err := o.read(connections, only)
 	if err == nil {
 		err = bench(ctx, o)
 	}
@@ -57,8 +60,11 @@ func main() {
 	}
 }
 
-// read checks the flags and takes in the list of connections.
-func (o *options) read(connections string) error {
+// read checks the flags and takes in those that are not plain values.
+func (o *options) read(connections, only string) (err error) {
+	if o.only, err = regexp.Compile(only); err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
 	for field := range strings.SplitSeq(connections, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 || n > 1024 {
@@ -101,6 +107,9 @@ func bench(ctx context.Context, o options) (err error) {
 		return err
 	}
 	for _, s := range scenarios(targets) {
+		if !o.only.MatchString(s.name) {
+			continue
+		}
 		for _, n := range o.connections {
 			m, err := measure(ctx, svc, s, n, o.duration)
 			if err != nil {
