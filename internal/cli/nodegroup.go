@@ -13,10 +13,11 @@ import (
 func newNodeGroupCommand(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "nodegroup",
-		Short:   "Create, list, show and delete the node groups of a cluster",
+		Short:   "Create, list, show, change and delete the node groups of a cluster",
 		Aliases: []string{"nodegroups", "ng"},
 	}
-	cmd.AddCommand(newNodeGroupCreate(e), newNodeGroupList(e), newNodeGroupShow(e), newNodeGroupDelete(e))
+	cmd.AddCommand(newNodeGroupCreate(e), newNodeGroupList(e), newNodeGroupShow(e), newNodeGroupDelete(e),
+		newNodeGroupFlavor(e), newNodeGroupUserScript(e))
 	return cmd
 }
 

@@ -54,6 +54,8 @@ func (s *Server) groupRoutes(mux *http.ServeMux) {
 	handle("POST /actions/resize", "CLUSTER_RESIZE", 202, uuid)
 	handle("POST /nodegroups/{g}/stop_node", "NODEGROUP_NODE_ACTION_NODE_STOP", 202, uuid)
 	handle("POST /nodegroups/{g}/start_node", "NODEGROUP_NODE_ACTION_NODE_START", 202, uuid)
+	handle("PATCH /nodegroups/{g}", "NODEGROUP_UPDATE_FLAVOR", 202, uuid)
+	handle("POST /nodegroups/{g}/userscript", "NODEGROUP_USERSCRIPT_UPDATE", 202, uuid)
 }
 
 // groupEvents are the events of the operation on the group, if there is one.
