@@ -1,13 +1,11 @@
 package magnum
 
 import (
-	"fmt"
-	"io"
 	"net/http"
 
-	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/api/auth"
+	"github.com/hanok/hanok/internal/api/request"
 	"github.com/hanok/hanok/internal/api/respond"
 )
 
@@ -38,14 +36,7 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 
 // readBody reads a JSON body up to maxBody.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if bodyTooLarge(err) {
-		return nil, &hanok.Error{Kind: hanok.KindTooLarge, Field: "body", Detail: fmt.Sprintf("is larger than %d bytes", maxBody)}
-	}
-	if err != nil {
-		return nil, &hanok.Error{Kind: hanok.KindInvalid, Field: "body", Detail: "could not be read to its end", Err: err}
-	}
-	return body, nil
+	return request.Body(w, r, maxBody)
 }
 
 func (a *api) deleteCluster(w http.ResponseWriter, r *http.Request) error {

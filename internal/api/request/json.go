@@ -5,8 +5,6 @@ package request
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"unicode/utf8"
 
@@ -21,13 +19,9 @@ const MaxBody = 64 << 10
 // the field, "body" for the whole, and quote nothing of what was sent: it may
 // be a password.
 func JSON(w http.ResponseWriter, r *http.Request, into any) error {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &hanok.Error{Kind: hanok.KindTooLarge, Field: "body", Detail: fmt.Sprintf("is larger than %d bytes", MaxBody)}
-	}
+	b, err := Body(w, r, MaxBody)
 	if err != nil {
-		return &hanok.Error{Kind: hanok.KindInvalid, Field: "body", Detail: "could not be read to its end", Err: err}
+		return err
 	}
 	if !utf8.Valid(b) {
 		return hanok.Invalid("body", "is not valid UTF-8")
