@@ -205,7 +205,8 @@ func TestNodeGroupLifeCycle(t *testing.T) {
 func TestResize(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Options{Polls: 2})
-	e, _ := w.start(t, nil)
+	// Nobody looks at the cluster's health but the operations themselves.
+	e, _ := w.start(t, func(c *Config) { c.Settings.HealthInterval = time.Hour })
 	c := completed(t, w, e, 2)
 	resize := func(count int, uuids ...string) {
 		t.Helper()
@@ -241,7 +242,6 @@ func TestResize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.cfg.Settings.HealthInterval = time.Hour
 	resize(2)
 	if _, left := w.group(t, c.UUID, hanok.DefaultWorkerGroup); len(left) != 2 || left[0].UUID != now[0].UUID {
 		t.Errorf("%v remain of %v", uuidsOf(left), uuidsOf(now))

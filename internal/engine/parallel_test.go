@@ -22,18 +22,18 @@ func TestHundredCallsAtOnce(t *testing.T) {
 	e, _ := w.start(t, nil)
 	const clusters = 10
 	var made [clusters]hanok.Cluster
+	began := map[string]map[string]int{} // by cluster: count that a group was brought to
 	for i := range made {
 		made[i] = create(t, e, plan(fmt.Sprintf("c%d", i), 2))
 	}
 	for i := range made {
 		made[i] = w.awaitStatus(t, made[i].UUID, hanok.CreateComplete)
+		began[made[i].UUID] = map[string]int{hanok.DefaultWorkerGroup: 2}
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	began := map[string]map[string]int{} // by cluster: count that a group was brought to
 	for i, c := range made {
 		_, nodes := w.group(t, c.UUID, hanok.DefaultWorkerGroup)
-		began[c.UUID] = map[string]int{hanok.DefaultWorkerGroup: 2}
 		for n := range 10 {
 			wg.Go(func() {
 				var err error
