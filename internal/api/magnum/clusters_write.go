@@ -3,6 +3,7 @@ package magnum
 import (
 	"net/http"
 
+	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/api/auth"
 	"github.com/hanok/hanok/internal/api/request"
@@ -34,9 +35,14 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readBody reads a JSON body up to maxBody.
+// readBody reads a JSON body up to maxBody. To container-infra a larger one is
+// bad input like any other.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	return request.Body(w, r, maxBody)
+	body, err := request.Body(w, r, maxBody)
+	if hanok.KindOf(err) == hanok.KindTooLarge {
+		return nil, hanok.Invalid("body", "is larger than %d bytes", maxBody)
+	}
+	return body, err
 }
 
 func (a *api) deleteCluster(w http.ResponseWriter, r *http.Request) error {

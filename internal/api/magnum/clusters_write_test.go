@@ -59,7 +59,7 @@ func TestBadCreateChangesNothing(t *testing.T) {
 		"broken":           {"{", 400, "body: "},
 		"array":            {"[]", 400, "body: "},
 		"trailing":         {string(good) + "{}", 400, "body: "},
-		"oversized":        {`{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "body: "},
+		"oversized":        {`{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 400, "body: "},
 		"name":             {edited("name", "Upper"), 400, "name: "},
 		"flavor":           {edited("flavor_id", "99999999-9999-4999-8999-999999999999"), 400, "flavor_id: "},
 		"node_count":       {edited("node_count", 1000), 400, "node_count: "},
