@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/serve"
 )
 
@@ -23,6 +24,26 @@ func TestReadmeNamesWhatIsNotBuilt(t *testing.T) {
 	for _, label := range labels {
 		if !strings.Contains(readme, "`"+label+"`") {
 			t.Errorf("README.md does not say that the label %s is not built yet", label)
+		}
+	}
+}
+
+// TestReadmeNamesOperationsThatAreNotBuilt: each has its path's last word there.
+func TestReadmeNamesOperationsThatAreNotBuilt(t *testing.T) {
+	t.Parallel()
+	readme := read(t, "../../README.md")
+	for _, op := range apitest.Operations() {
+		if !op.MayBeNotBuilt() {
+			continue
+		}
+		word := ""
+		for segment := range strings.SplitSeq(op.Path, "/") {
+			if !strings.HasPrefix(segment, "{") {
+				word = segment
+			}
+		}
+		if !strings.Contains(readme, "`"+word+"`") {
+			t.Errorf("README.md does not say that %s (`%s`) is not built yet", op.Name(), word)
 		}
 	}
 }
