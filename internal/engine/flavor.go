@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/hanok/hanok"
@@ -105,7 +106,13 @@ func (o *operation) resizeMachine(ctx context.Context, in groupInput, n hanok.No
 		return err
 	}
 	err = driverPatience.retry(ctx, o.sayer("roll"), func(ctx context.Context) error {
-		return o.e.cfg.Driver.ResizeMachine(ctx, n.UUID, spec.Flavor)
+		err := o.e.cfg.Driver.ResizeMachine(ctx, n.UUID, spec.Flavor)
+		if hanok.KindOf(err) == hanok.KindConflict {
+			// It runs again: whoever watches over machines was about to start
+			// it when this operation took it out.
+			return errors.Join(err, o.powerOff(ctx, "roll", n))
+		}
+		return err
 	})
 	if err != nil {
 		return err

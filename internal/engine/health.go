@@ -185,20 +185,35 @@ func (e *Engine) startStopped(ctx context.Context, nodes []hanok.Node) (down []s
 		if err != nil || m.Status != infra.MachineShutoff {
 			continue
 		}
-		var now hanok.Node // an operation may have stopped it since
-		err = e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
-			now, err = tx.NodeByKey(n.Key)
-			return err
-		})
-		if err != nil || now.Status != hanok.NodeActive {
+		// An operation may have stopped it since, or at this very moment: then
+		// it is off again a moment later.
+		if stopped, err := e.isStopped(ctx, n.Key); err != nil || stopped {
 			continue
 		}
 		e.log.Warn("a machine ended by itself; starting it", "machine", n.UUID, "name", n.Name, "cluster", n.ClusterUUID)
 		if err := e.cfg.Driver.StartMachine(ctx, n.UUID); err != nil && ctx.Err() == nil {
 			e.log.Error("cannot start a machine", "machine", n.UUID, "name", n.Name, "error", err)
 		}
+		if stopped, err := e.isStopped(ctx, n.Key); err == nil && stopped {
+			if err := e.cfg.Driver.StopMachine(ctx, n.UUID); unlessNotFound(err) != nil && ctx.Err() == nil {
+				e.log.Error("cannot stop a machine", "machine", n.UUID, "name", n.Name, "error", err)
+			}
+		}
 	}
 	return down
+}
+
+// isStopped tells whether a node's machine is not meant to run, by its record.
+func (e *Engine) isStopped(ctx context.Context, key string) (bool, error) {
+	var n hanok.Node
+	err := e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		n, err = tx.NodeByKey(key)
+		return err
+	})
+	if hanok.KindOf(err) == hanok.KindNotFound {
+		return true, nil
+	}
+	return n.Status != hanok.NodeActive, err
 }
 
 func (e *Engine) countHealth(ctx context.Context) {
