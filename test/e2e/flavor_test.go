@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hanok/hanok/internal/client"
+	"github.com/hanok/hanok/test/harness"
 )
 
 // TestChangeOfFlavor changes a node's size under it: it keeps its identity,
@@ -39,6 +40,21 @@ func TestChangeOfFlavor(t *testing.T) {
 	if code, body := s.call(t, http.MethodPatch, group, fmt.Sprintf(`{"type": "flavor_id", "flavor_id": %q}`, s.Flavor.ID)); code != http.StatusConflict {
 		t.Errorf("a second change meanwhile: %d %s", code, body)
 	}
+	// The service dies in the middle, and goes on when it is back.
+	harness.Eventually(t, time.Minute, "the node is being renewed", func() error {
+		events, err := s.Client.Events(t.Context(), c.uuid)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.Type == "NODEGROUP_UPDATE_FLAVOR" && !strings.Contains(e.Contents, "renewing nodes") {
+				return fmt.Errorf("it is at %q", e.Contents)
+			}
+		}
+		return nil
+	})
+	s.Kill(t)
+	s.Start(t)
 	s.await(t, c.uuid, "UPDATE_COMPLETE", 2*time.Minute)
 	t.Logf("flavor of one node changed, with one buffer, in %v", time.Since(begin).Round(10*time.Millisecond))
 
