@@ -37,6 +37,38 @@ func TestComesBack(t *testing.T) {
 	}
 }
 
+// TestEndsForgiven: the first ends in a row leave a machine in BUILD, so that
+// whoever waits for it goes on waiting; one that ends again and again is in ERROR.
+func TestEndsForgiven(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Init = []string{"/bin/bash", "-c", "sleep 0.1"} })
+	v := b.create(b.spec())
+	seen := map[infra.MachineStatus]int{}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		now, err := b.m.Machine(v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.m.mu.Lock()
+		failures := b.m.entries[v.ID].failures
+		b.m.mu.Unlock()
+		if strings.Contains(now.Fault, "ended by itself") {
+			seen[now.Status]++
+		}
+		if now.Status == infra.MachineError {
+			if failures < endsForgiven {
+				t.Errorf("in ERROR after %d ends (%s)", failures, now.Fault)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("never in ERROR: %+v", now)
+		}
+	}
+	if seen[infra.MachineBuild] == 0 {
+		t.Error("the first ends did not show as BUILD with their reason")
+	}
+}
+
 // TestStoppedStaysStopped: what was stopped does not start with the service.
 func TestStoppedStaysStopped(t *testing.T) {
 	b := newBench(t, nil)

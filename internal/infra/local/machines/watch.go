@@ -12,6 +12,10 @@ import (
 	"github.com/hanok/hanok/internal/infra"
 )
 
+// endsForgiven is how many ends in a row that nobody asked for do not yet make
+// a machine one in ERROR, which whoever waits for it takes as final.
+const endsForgiven = 2
+
 // ranWell is how long a machine must have run for its end to count as the first failure.
 const ranWell = time.Minute
 
@@ -41,7 +45,11 @@ func (m *Manager) watch(e *entry, init *initProcess) {
 	id := e.record.Machine.ID
 	fault := "the machine ended by itself and is being started again; the last line on its console: " + m.lastLine(id)
 	m.log.Warn("machine ended by itself", "machine", id, "name", e.record.Machine.Name, "failures", e.failures)
-	e.record.setStatus(infra.MachineError, fault)
+	status := infra.MachineBuild // it is on its way, as far as anyone can tell
+	if e.failures >= endsForgiven {
+		status = infra.MachineError
+	}
+	e.record.setStatus(status, fault)
 	m.saveStatus(e)
 	m.retryLater(e)
 }
