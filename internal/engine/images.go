@@ -38,6 +38,7 @@ func (e *Engine) LoadImage(ctx context.Context, clusterUUID string, r io.Reader)
 	defer temp.remove()
 	workers, err := e.listImage(ctx, clusterUUID, image, temp)
 	if err != nil {
+		e.removeUnusedBlobs(context.WithoutCancel(ctx)) // this one may lie in its place already
 		return nil, err
 	}
 	e.cfg.Fleet.Changed(keysOf(workers)...)

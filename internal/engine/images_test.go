@@ -114,6 +114,9 @@ func TestLoadImage(t *testing.T) {
 	if _, err := e.LoadImage(t.Context(), c.UUID, bytes.NewReader(changed)); hanok.KindOf(err) != hanok.KindConflict {
 		t.Errorf("another image of the same name: %v, want KindConflict", err)
 	}
+	if got := w.blobs(t); len(got) != 1 {
+		t.Errorf("the refused archive takes up room: blobs %q", got)
+	}
 	w.withImages(t, other.UUID, "", ref)
 	if _, err := e.LoadImage(t.Context(), other.UUID, bytes.NewReader(archive)); err != nil {
 		t.Error(err)
@@ -122,7 +125,9 @@ func TestLoadImage(t *testing.T) {
 	// The blob lives as long as a cluster lists it.
 	remove(t, e, c.UUID)
 	w.awaitGone(t, c.UUID)
-	eventually(t, "the refused archive gone", func() (bool, string) { got := w.blobs(t); return len(got) == 1, strings.Join(got, " ") })
+	if got := w.blobs(t); len(got) != 1 {
+		t.Errorf("the other cluster's archive is gone: blobs %q", got)
+	}
 	remove(t, e, other.UUID)
 	w.awaitGone(t, other.UUID)
 	eventually(t, "blobs gone", func() (bool, string) { got := w.blobs(t); return len(got) == 0, strings.Join(got, " ") })
