@@ -93,7 +93,7 @@ func awaitCluster(t *testing.T, api containerInfra, uuid string) (c cluster) {
 	t.Helper()
 	harness.Eventually(t, 90*time.Second, "the operation on the cluster is done", func() (err error) {
 		c, err = api.get(uuid)
-		return settled(t, c.Status, err)
+		return settled(t, c.Status, c.StatusReason, err)
 	})
 	return c
 }
@@ -102,18 +102,18 @@ func awaitGroup(t *testing.T, api containerInfra, cluster, idOrName string) (g g
 	t.Helper()
 	harness.Eventually(t, 90*time.Second, "the operation on the group is done", func() (err error) {
 		g, err = api.group(cluster, idOrName)
-		return settled(t, g.Status, err)
+		return settled(t, g.Status, g.StatusReason, err)
 	})
 	return g
 }
 
-func settled(t *testing.T, status string, err error) error {
+func settled(t *testing.T, status, reason string, err error) error {
 	t.Helper()
 	switch {
 	case err != nil:
 		return err
 	case strings.HasSuffix(status, "_FAILED"):
-		t.Fatalf("it is %s", status)
+		t.Fatalf("it is %s: %s", status, reason)
 	case !strings.HasSuffix(status, "_COMPLETE"):
 		return fmt.Errorf("it is %s", status)
 	}

@@ -44,7 +44,7 @@ type containerInfra interface {
 // cluster is what every generation knows of one.
 type cluster struct {
 	UUID, Name, Status, ProjectID, FlavorID, KeyPair, APIAddress, COEVersion, StackID, TemplateID string
-	FixedNetwork, FixedSubnet, HealthStatus                                                       string
+	FixedNetwork, FixedSubnet, HealthStatus, StatusReason                                         string
 	NodeCount, MasterCount, CreateTimeout                                                         int
 	Labels                                                                                        map[string]string
 	NodeAddresses                                                                                 []string
@@ -52,11 +52,11 @@ type cluster struct {
 }
 
 type group struct {
-	UUID, Name, ClusterID, FlavorID, ImageID, Role, Status string
-	NodeCount, MinNodeCount, MaxNodeCount                  int
-	IsDefault                                              bool
-	Labels                                                 map[string]string
-	NodeAddresses                                          []string
+	UUID, Name, ClusterID, FlavorID, ImageID, Role, Status, StatusReason string
+	NodeCount, MinNodeCount, MaxNodeCount                                int
+	IsDefault                                                            bool
+	Labels                                                               map[string]string
+	NodeAddresses                                                        []string
 }
 
 // labels are those of a create request, as the newer guide has them.

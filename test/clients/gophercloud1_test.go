@@ -72,7 +72,7 @@ func cluster1(c clusters.Cluster) cluster {
 	return cluster{
 		UUID: c.UUID, Name: c.Name, Status: c.Status, ProjectID: c.ProjectID, FlavorID: c.FlavorID, KeyPair: c.KeyPair,
 		APIAddress: c.APIAddress, COEVersion: c.COEVersion, StackID: c.StackID, TemplateID: c.ClusterTemplateID,
-		FixedNetwork: c.FixedNetwork, FixedSubnet: c.FixedSubnet, HealthStatus: c.HealthStatus, NodeCount: c.NodeCount,
+		FixedNetwork: c.FixedNetwork, FixedSubnet: c.FixedSubnet, HealthStatus: c.HealthStatus, StatusReason: c.StatusReason, NodeCount: c.NodeCount,
 		MasterCount: c.MasterCount, CreateTimeout: c.CreateTimeout, Labels: c.Labels, NodeAddresses: c.NodeAddresses,
 		CreatedAt: c.CreatedAt,
 	}
@@ -149,7 +149,7 @@ func group1(n nodegroups.NodeGroup) group {
 	}
 	return group{
 		UUID: n.UUID, Name: n.Name, ClusterID: n.ClusterID, FlavorID: n.FlavorID, ImageID: n.ImageID, Role: n.Role,
-		Status: n.Status, NodeCount: n.NodeCount, MinNodeCount: n.MinNodeCount, MaxNodeCount: most, IsDefault: n.IsDefault, Labels: n.Labels,
+		Status: n.Status, StatusReason: n.StatusReason, NodeCount: n.NodeCount, MinNodeCount: n.MinNodeCount, MaxNodeCount: most, IsDefault: n.IsDefault, Labels: n.Labels,
 		NodeAddresses: n.NodeAddresses,
 	}
 }

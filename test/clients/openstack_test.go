@@ -140,8 +140,8 @@ func pairs(labels map[string]string) string {
 func (o *openStack) await(t *testing.T, uuid string) {
 	t.Helper()
 	harness.Eventually(t, 90*time.Second, "the operation on the cluster is done", func() error {
-		status, _ := o.fields(t, "coe", "cluster", "show", uuid)["status"].(string)
-		return settled(t, status, nil)
+		c := o.fields(t, "coe", "cluster", "show", uuid)
+		return settled(t, fmt.Sprint(c["status"]), fmt.Sprint(c["status_reason"]), nil)
 	})
 }
 
