@@ -123,7 +123,11 @@ func (s *service) lookUp(ctx context.Context, kubeconfig string) error {
 		return err
 	}
 	return poll(ctx, patience, markDNS, func() error {
-		cmd := exec.CommandContext(ctx, s.kubectl(), "--kubeconfig", path, "exec", probePod, "--",
+		// A query that is lost keeps a resolver waiting for five seconds, and
+		// the question is when DNS answers.
+		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(attempt, s.kubectl(), "--kubeconfig", path, "exec", probePod, "--",
 			"/probe", "lookup", "kubernetes.default.svc.cluster.local")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))

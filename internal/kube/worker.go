@@ -169,13 +169,16 @@ tlsPrivateKeyFile: %s
 
 func proxyConfig(f Facts, w Worker) []byte {
 	// maxPerCore 0: the host's connection table is shared by all machines and
-	// not a node's to size.
+	// not a node's to size. minSyncPeriod: upstream's second is for thousands of
+	// Services; a packet to one that is not known yet is lost, and who looks a
+	// name up waits five seconds for another try.
 	return fmt.Appendf(nil, `apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 clientConnection: {kubeconfig: %s}
 clusterCIDR: %s
 conntrack: {maxPerCore: 0, min: 0}
 hostnameOverride: %s
+iptables: {minSyncPeriod: 200ms}
 metricsBindAddress: 127.0.0.1:10249
 mode: iptables
 `, kubeconfigPath("kube-proxy"), f.PodCIDR, w.Name)
