@@ -570,3 +570,50 @@ func (w *world) groupOperation(t *testing.T, e *Engine, c hanok.Cluster, at Boun
 	t.Fatalf("no test of %s", at.Type)
 	return 0, 0, 0
 }
+
+// TestStartAfterAFailedStop: a stop that got no further than Kubernetes leaves
+// a node that a start brings back.
+func TestStartAfterAFailedStop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, nil)
+	c := completed(t, w, e, 2)
+	_, nodes := w.group(t, c.UUID, hanok.DefaultWorkerGroup)
+	w.cloud.Inject("StopMachine", slices.Repeat([]fake.Fault{fake.Fail}, driverPatience.attempts)...)
+	if err := stop(t, e, c, nodes[1].UUID); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitStatus(t, c.UUID, hanok.UpdateFailed)
+	if got := w.events(t, c.UUID)[0]; !strings.Contains(got, "1 of 1 nodes failed") {
+		t.Errorf("the event says %q", got)
+	}
+	if err := start(t, e, c, nodes[1].UUID); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	w.agree(t, c)
+}
+
+// TestClusterDeleteSupersedesGroups: deletion wins over whatever the groups do.
+func TestClusterDeleteSupersedesGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{Polls: 2})
+	e, _ := w.start(t, nil)
+	c := completed(t, w, e, 2)
+	_, nodes := w.group(t, c.UUID, hanok.DefaultWorkerGroup)
+	w.block(nodes[0].Name, "shop/cart-0")
+	w.notReady.Store(true)
+	if err := stop(t, e, c, nodes[0].UUID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan("added", 2)); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, e, c.UUID)
+	w.awaitGone(t, c.UUID)
+	w.wantEmpty(t)
+	want := []string{"CLUSTER_DELETE SUCCESS", "NODEGROUP_CREATE FAIL superseded by deletion", "NODEGROUP_NODE_ACTION_NODE_STOP FAIL superseded by deletion", "CLUSTER_CREATE SUCCESS"}
+	if got := w.events(t, c.UUID); !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}

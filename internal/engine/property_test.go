@@ -47,7 +47,9 @@ func TestSequences(t *testing.T) {
 			"block":        s.block,
 			"settle":       s.settle,
 		})
-		s.settle(rt)
+		if rapid.Bool().Draw(rt, "at rest") {
+			s.settle(rt)
+		}
 		s.deleteCluster(rt)
 	})
 }

@@ -3,10 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/kube"
 )
 
 // StartNodes begins to start stopped nodes of a group, named by UUID.
@@ -59,6 +62,14 @@ func (o *operation) startNode(ctx context.Context, step string, n hanok.Node) er
 	if m.Status == infra.MachineDeleted {
 		return fmt.Errorf("its machine is gone: somebody deleted it; remove the node by a resize")
 	}
+	if m.Status == infra.MachineActive && n.Status == hanok.NodeShutoff && !o.registered(ctx, n) {
+		// An earlier stop took its Node object and not its power: kubelet
+		// registers when it starts, and only then.
+		if err := o.powerOff(ctx, step, n); err != nil {
+			return err
+		}
+		m.Status = infra.MachineShutoff
+	}
 	if m.Status != infra.MachineActive {
 		err := driverPatience.retry(ctx, o.sayer(step), func(ctx context.Context) error { return o.e.cfg.Driver.StartMachine(ctx, m.ID) })
 		if err != nil {
@@ -72,4 +83,16 @@ func (o *operation) startNode(ctx context.Context, step string, n hanok.Node) er
 		return err
 	}
 	return o.awaitReady(ctx, step, []hanok.Node{n})
+}
+
+// registered tells whether Kubernetes has a node; where it cannot be asked, yes.
+func (o *operation) registered(ctx context.Context, n hanok.Node) bool {
+	_, client, err := o.kube(ctx)
+	if err != nil {
+		return true
+	}
+	ask, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	states, err := client.Nodes(ask)
+	return err != nil || slices.ContainsFunc(states, func(s kube.NodeState) bool { return s.Name == n.Name })
 }
