@@ -2,6 +2,7 @@ package machines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -10,6 +11,22 @@ import (
 
 	"github.com/hanok/hanok/internal/infra/local/machines/disk"
 )
+
+// haltUnlessGone halts a machine, but no longer than until it is to be deleted.
+func (m *Manager) haltUnlessGone(ctx context.Context, e *entry, id string) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.mu.Lock()
+	if e.record.Want == wantGone {
+		cancel()
+	}
+	e.hurry = cancel
+	m.mu.Unlock()
+	m.halt(ctx, id)
+	m.mu.Lock()
+	e.hurry = nil
+	m.mu.Unlock()
+}
 
 // halt asks a running machine to end, and waits for it as long as StopGrace
 // allows. What does not end is for clear.
@@ -24,7 +41,9 @@ func (m *Manager) halt(ctx context.Context, id string) {
 	for !init.catches(unix.SIGTERM) && init.alive() {
 		select {
 		case <-ctx.Done():
-			m.log.Warn("machine has a PID 1 that cannot be asked to stop", "machine", id)
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				m.log.Warn("machine has a PID 1 that cannot be asked to stop", "machine", id)
+			}
 			return
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -38,6 +57,9 @@ func (m *Manager) halt(ctx context.Context, id string) {
 		err := init.wait(heard)
 		cancel()
 		if err != nil && ctx.Err() != nil {
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return
+			}
 			m.log.Warn("machine did not stop when asked", "machine", id, "grace", m.cfg.StopGrace)
 			return
 		}

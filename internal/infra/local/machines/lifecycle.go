@@ -48,6 +48,9 @@ func (m *Manager) change(id string, wish func(*record)) error {
 	}
 	e.record = next
 	e.failures = 0
+	if next.Want == wantGone && e.hurry != nil {
+		e.hurry() // nothing in it is worth waiting for any more
+	}
 	m.kick(e)
 	return nil
 }

@@ -21,6 +21,8 @@ type entry struct {
 	// the machine last ran well; retry is the attempt that follows.
 	failures int
 	retry    *time.Timer
+	// hurry ends a wait for the machine to stop by itself; nil while there is none.
+	hurry context.CancelFunc
 }
 
 // disarm takes back a planned attempt.
@@ -92,7 +94,7 @@ func (m *Manager) bring(ctx context.Context, e *entry, r record) error {
 		m.isActive(e, init)
 		return nil
 	case wantStopped:
-		m.halt(ctx, id)
+		m.haltUnlessGone(ctx, e, id)
 		if err := m.clear(ctx, id); err != nil {
 			return err
 		}
