@@ -57,6 +57,9 @@ type Tx interface {
 
 	// Nodes of a cluster, oldest first, control-plane members among them.
 	Nodes(clusterUUID string) ([]hanok.Node, error)
+	// WorkerAddresses are the known addresses of a cluster's workers, oldest
+	// first; groupUUID "" is all groups.
+	WorkerAddresses(clusterUUID, groupUUID string) ([]string, error)
 	// AllNodes lists the nodes of every cluster of a project ("" all).
 	AllNodes(project string) ([]hanok.Node, error)
 	NodeByKey(key string) (hanok.Node, error)

@@ -82,12 +82,9 @@ func detail(r *http.Request, tx store.Tx, c hanok.Cluster) (clusterDetail, error
 
 // workerAddresses lists the known addresses of a group's nodes; group "" is all groups.
 func workerAddresses(tx store.Tx, cluster, group string) ([]string, error) {
-	nodes, err := tx.Nodes(cluster)
-	addresses := []string{}
-	for _, n := range nodes {
-		if n.Role == hanok.RoleWorker && n.Address != "" && (group == "" || n.NodeGroupUUID == group) {
-			addresses = append(addresses, n.Address)
-		}
+	addresses, err := tx.WorkerAddresses(cluster, group)
+	if addresses == nil {
+		addresses = []string{} // not null
 	}
 	return addresses, err
 }

@@ -15,6 +15,17 @@ func (t *tx) Nodes(clusterUUID string) ([]hanok.Node, error) {
 	return many(t, scanNode, "nodes", `SELECT `+nodeColumns+` FROM nodes WHERE cluster_uuid = ? ORDER BY seq`, clusterUUID)
 }
 
+func (t *tx) WorkerAddresses(clusterUUID, groupUUID string) ([]string, error) {
+	return many(t, scanText, "addresses of nodes", `SELECT address FROM nodes
+		WHERE cluster_uuid = ?1 AND role = ?2 AND address <> '' AND (?3 = '' OR node_group_uuid = ?3) ORDER BY seq`,
+		clusterUUID, hanok.RoleWorker, groupUUID)
+}
+
+func scanText(r row) (s string, err error) {
+	err = r.Scan(&s)
+	return s, err
+}
+
 func (t *tx) AllNodes(project string) ([]hanok.Node, error) {
 	return many(t, scanNode, "nodes", `SELECT `+nodeColumns+` FROM nodes WHERE ?1 = '' OR project_id = ?1 ORDER BY seq`, project)
 }
