@@ -24,6 +24,7 @@ type options struct {
 	version   string // Kubernetes
 	runs      int
 	clusters  int
+	nodeRuns  int
 	idle      time.Duration
 	skipFloor bool
 	output    string
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&o.version, "kube-version", "v1.30.3", "Kubernetes version of the clusters")
 	flag.IntVar(&o.runs, "n", 5, "runs of the floor and of create, one after the other in turn")
 	flag.IntVar(&o.clusters, "clusters", 5, "clusters that idle side by side in the end; 0 leaves memory out")
+	flag.IntVar(&o.nodeRuns, "nodes", 5, "runs of adding, stopping, starting and removing a node; 0 leaves them out")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long clusters idle before their memory is measured")
 	flag.BoolVar(&o.skipFloor, "skip-floor", false, "leave out the bare floor")
 	flag.StringVar(&o.output, "o", "table", "output: table or json")
@@ -62,8 +64,8 @@ func (o *options) check() error {
 	switch {
 	case os.Geteuid() != 0:
 		return errors.New("this makes machines on the host: run it as root")
-	case o.runs < 0 || o.clusters < 0 || o.runs+o.clusters == 0:
-		return errors.New("-n and -clusters: nothing is left to measure")
+	case o.runs < 0 || o.clusters < 0 || o.nodeRuns < 0 || o.runs+o.clusters+o.nodeRuns == 0:
+		return errors.New("-n, -nodes and -clusters: nothing is left to measure")
 	case o.output != "table" && o.output != "json":
 		return fmt.Errorf("-o: %q is neither table nor json", o.output)
 	}
@@ -134,6 +136,11 @@ func bench(ctx context.Context, o options) (err error) {
 		}
 		say("run %d of %d: create %.2f s, DNS answers %.2f s, delete %.2f s", i+1, o.runs, created.Complete, created.Marks[markDNS], created.Delete)
 		result.Create = append(result.Create, created)
+	}
+	if o.nodeRuns > 0 {
+		if result.Nodes, err = svc.measureNodes(ctx, o.nodeRuns); err != nil {
+			return err
+		}
 	}
 	if o.clusters > 0 {
 		if result.Memory, err = svc.measureMemory(ctx, o.clusters, o.idle); err != nil {

@@ -15,6 +15,7 @@ type result struct {
 	Others []string       `json:"other_installations,omitempty"` // that ran beside
 	Floor  []floorOutcome `json:"floor,omitempty"`
 	Create []created      `json:"create,omitempty"`
+	Nodes  []nodeRun      `json:"nodes,omitempty"`
 	Memory *memoryResult  `json:"memory,omitempty"`
 }
 
@@ -95,6 +96,14 @@ func (r *result) print(out io.Writer) {
 		section("delete: DELETE to 404")
 		row(collect(r.Create, func(c created) float64 { return c.Delete }), "GONE")
 		list(named(r.Create, func(c created) map[string]float64 { return c.Undo }))
+	}
+	for _, o := range nodeOperations {
+		if len(r.Nodes) == 0 {
+			break
+		}
+		section(fmt.Sprintf("%s: request to the end of its event, %d runs", o.name, len(r.Nodes)))
+		row(collect(r.Nodes, func(n nodeRun) float64 { return n[o.name].Total }), "DONE")
+		list(named(r.Nodes, func(n nodeRun) map[string]float64 { return n[o.name].Steps }))
 	}
 	w.Flush()
 	if len(r.Floor) > 0 && len(r.Create) > 0 {
