@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/hanok/hanok/internal/infra/local"
 	"github.com/hanok/hanok/internal/serve"
 )
+
+var installationID = regexp.MustCompile(`^[0-9a-f]{6}$`)
 
 // sweepFlags choose whose leftovers are meant.
 type sweepFlags struct {
@@ -46,6 +49,10 @@ An installation whose service runs is left alone without --force.`,
   hanok sweep --installation 1a2b3c
   hanok sweep --orphans`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// An empty one, from a variable that is not set, must not mean all.
+			if cmd.Flags().Changed("installation") && !installationID.MatchString(f.installation) {
+				return usagef("--installation: %q is no installation's id, which is six hex digits", f.installation)
+			}
 			if os.Geteuid() != 0 {
 				return fmt.Errorf("this looks at and removes what belongs to root: run it as root")
 			}
