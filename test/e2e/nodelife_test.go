@@ -140,8 +140,11 @@ func TestMachineKilledFromOutside(t *testing.T) {
 	// Killed whenever it comes back: it is down, whatever the service tries.
 	down := time.Now()
 	harness.Eventually(t, time.Minute, "the cluster is unhealthy", func() error {
-		if pid := s.RuncList(t)[report.UUID]; pid > 1 {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+		// It may be on its way up or down, and then has no state to read.
+		out, err := exec.Command("runc", "--root", s.RuncRoot(), "state", report.UUID).Output()
+		var machine struct{ PID int }
+		if err == nil && json.Unmarshal(out, &machine) == nil && machine.PID > 1 {
+			_ = syscall.Kill(machine.PID, syscall.SIGKILL)
 		}
 		if got := s.show(t, c.uuid); got.HealthStatus != "UNHEALTHY" || got.HealthStatusReason[node+".Ready"] == "True" {
 			return fmt.Errorf("health %s, %v", got.HealthStatus, got.HealthStatusReason)
