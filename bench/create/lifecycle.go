@@ -79,7 +79,7 @@ func (s *service) create(ctx context.Context) (uuid string, err error) {
 		return nil
 	})
 	if err == nil && c.Status != "CREATE_COMPLETE" {
-		err = fmt.Errorf("the cluster is %s: %s\n%s", c.Status, c.StatusReason, s.logTail())
+		err = fmt.Errorf("the cluster is %s: %s", c.Status, c.StatusReason)
 	}
 	return uuid, err
 }

@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -120,6 +119,15 @@ func bench(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, svc.remove()) }()
 
+	err = svc.measure(ctx, o, bare, archive, &result)
+	if err != nil {
+		err = errors.Join(err, errors.New("the service's log ends:\n"+svc.logTail()))
+	}
+	return errors.Join(err, result.write(os.Stdout, o.output)) // what there is
+}
+
+// measure fills in the result.
+func (s *service) measure(ctx context.Context, o options, bare *floor, archive string, r *result) error {
 	// In turn, so that whatever else the host does hits both.
 	for i := range o.runs {
 		if bare != nil {
@@ -128,32 +136,25 @@ func bench(ctx context.Context, o options) (err error) {
 				return fmt.Errorf("the bare floor: %w", err)
 			}
 			say("run %d of %d: floor %.2f s", i+1, o.runs, outcome.Ready)
-			result.Floor = append(result.Floor, outcome)
+			r.Floor = append(r.Floor, outcome)
 		}
-		created, err := svc.createOnce(ctx, archive)
+		c, err := s.createOnce(ctx, archive)
 		if err != nil {
 			return fmt.Errorf("create: %w", err)
 		}
-		say("run %d of %d: create %.2f s, DNS answers %.2f s, delete %.2f s", i+1, o.runs, created.Complete, created.Marks[markDNS], created.Delete)
-		result.Create = append(result.Create, created)
+		say("run %d of %d: create %.2f s, DNS answers %.2f s, delete %.2f s", i+1, o.runs, c.Complete, c.Marks[markDNS], c.Delete)
+		r.Create = append(r.Create, c)
 	}
+	var err error
 	if o.nodeRuns > 0 {
-		if result.Nodes, err = svc.measureNodes(ctx, o.nodeRuns); err != nil {
+		if r.Nodes, err = s.measureNodes(ctx, o.nodeRuns); err != nil {
 			return err
 		}
 	}
 	if o.clusters > 0 {
-		if result.Memory, err = svc.measureMemory(ctx, o.clusters, o.idle); err != nil {
-			return err
-		}
+		r.Memory, err = s.measureMemory(ctx, o.clusters, o.idle)
 	}
-	if o.output == "json" {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(result)
-	}
-	result.print(os.Stdout)
-	return nil
+	return err
 }
 
 // workplace is where the bench keeps its files.

@@ -29,6 +29,8 @@ type memoryResult struct {
 	Alone    footprint     `json:"one_cluster"`
 	Together footprint     `json:"many_clusters"`
 	Created  []float64     `json:"created"` // seconds of each create, the host filling up
+	// Stopped tells why there are fewer clusters than were asked for.
+	Stopped string `json:"stopped,omitempty"`
 	// What the next cluster would do, and how many fit in all.
 	PromisedMB     int64 `json:"promised_mb_per_cluster"`
 	FitByAdmission int   `json:"fit_by_admission"`
@@ -44,10 +46,22 @@ func (s *service) measureMemory(ctx context.Context, clusters int, idle time.Dur
 		for len(uuids) < to {
 			begun := time.Now()
 			uuid, err := s.create(ctx)
+			if uuid != "" {
+				uuids = append(uuids, uuid)
+			}
+			if err != nil && len(uuids) > 1 && ctx.Err() == nil {
+				// The host is full, perhaps of others': those that are there count.
+				say("no more clusters: %v", err)
+				r.Stopped, clusters = err.Error(), len(uuids)-1
+				if err := s.delete(ctx, uuid); err != nil {
+					return footprint{}, err
+				}
+				uuids = uuids[:clusters]
+				break
+			}
 			if err != nil {
 				return footprint{}, err
 			}
-			uuids = append(uuids, uuid)
 			r.Created = append(r.Created, time.Since(begun).Seconds())
 			say("cluster %d of %d: created in %.2f s", len(uuids), clusters, time.Since(begun).Seconds())
 		}

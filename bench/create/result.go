@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -57,6 +58,17 @@ func named[T any](runs []T, figures func(T) map[string]float64) (names []string,
 		return cmp.Or(cmp.Compare(spreads[a].median, spreads[b].median), cmp.Compare(a, b))
 	})
 	return names, spreads
+}
+
+// write writes the result as a table or as JSON.
+func (r *result) write(out io.Writer, format string) error {
+	if format == "json" {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	r.print(out)
+	return nil
 }
 
 func (r *result) print(out io.Writer) {
@@ -140,6 +152,9 @@ func (m *memoryResult) print(out io.Writer) {
 		}
 		row(f.Service, "the service")
 		w.Flush()
+	}
+	if m.Stopped != "" {
+		fmt.Fprintf(out, "\nno more clusters were made: %s\n", m.Stopped)
 	}
 	fmt.Fprintf(out, "\n%d cluster(s) made in %.2f s (min), %.2f s (median), %.2f s (max)\n", len(m.Created),
 		spreadOf(m.Created).min, spreadOf(m.Created).median, spreadOf(m.Created).max)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,8 +148,9 @@ func (s *service) logPath() string { return filepath.Join(s.dir, "service.log") 
 
 func (s *service) logTail() string {
 	text, _ := os.ReadFile(s.logPath())
-	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return string(bytes.Join(lines[max(0, len(lines)-20):], []byte("\n")))
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "msg=request ") })
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }
 
 func freeAddress() (string, error) {
