@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"math/rand/v2"
 )
 
 // answering gives the address of a server that answers everything alike.
@@ -23,7 +23,9 @@ func answering(t *testing.T, h http.HandlerFunc) string {
 func TestDriveCountsAnswers(t *testing.T) {
 	t.Parallel()
 	for _, chunked := range []bool{false, true} {
+		var served atomic.Int64
 		address := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			served.Add(1)
 			if chunked {
 				w.(http.Flusher).Flush()
 			}
@@ -31,8 +33,8 @@ func TestDriveCountsAnswers(t *testing.T) {
 		})
 		s := scenario{"any", func(*rand.Rand) request { return request{path: "/", token: "me", want: "body for me"} }}
 		all, err := drive(t.Context(), address, s, 3, 50*time.Millisecond)
-		if err != nil || len(all) < 3 {
-			t.Errorf("chunked %t: %d answers, %v", chunked, len(all), err)
+		if err != nil || len(all) == 0 || int64(len(all)) > served.Load() {
+			t.Errorf("chunked %t: %d answers of %d, %v", chunked, len(all), served.Load(), err)
 		}
 	}
 }
