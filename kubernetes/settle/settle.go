@@ -15,26 +15,65 @@ import (
 	"unsafe"
 )
 
-// How long a program's way to its first answer takes, and its whole start.
+// The life of a program: others wait for its first answer, its start goes on
+// for a while, and then it may be idle or not.
 const (
 	untilAnswer  = 3 * time.Second
 	untilStarted = 30 * time.Second
+	// often is how often an idle program settles again: about as often as the
+	// runtime would collect its garbage anyway.
+	often = 2 * time.Minute
+	// idle is the processor time that an idle program uses of that.
+	idle = often / 50
 )
 
-// Soon lets the program settle when it has started, and returns at once. The
-// heap may grow by what GOGC says while others wait for the program, and by
-// half of that later on.
+// Soon lets the program settle when it has started, and again whenever it is
+// idle. It returns at once.
+//
+// The heap may grow by what GOGC says while others wait for the program, and
+// whenever it is busy. By half of that in the rest of the start: what survives
+// a start lies scattered, and keeps the start's largest heap for good.
 func Soon() {
-	time.AfterFunc(untilAnswer, halveGarbage)
-	time.AfterFunc(untilStarted, func() { _ = Now() })
+	go func() {
+		time.Sleep(untilAnswer)
+		restore := halveGarbage()
+		time.Sleep(untilStarted - untilAnswer)
+		restore()
+		for {
+			_ = Now() // nothing depends on it
+			waitUntilIdle(often, idle, processorTime)
+		}
+	}()
 }
 
-func halveGarbage() {
+// halveGarbage lets the heap grow by half as much, until restore.
+func halveGarbage() (restore func()) {
 	percent := debug.SetGCPercent(-1)
 	if percent > 1 {
-		percent /= 2
+		debug.SetGCPercent(percent / 2)
 	}
-	debug.SetGCPercent(percent)
+	return func() { debug.SetGCPercent(percent) }
+}
+
+// waitUntilIdle returns when the program has used less than most of the
+// processor in a whole span of time.
+func waitUntilIdle(span, most time.Duration, used func() time.Duration) {
+	for {
+		before := used()
+		time.Sleep(span)
+		if used()-before < most {
+			return
+		}
+	}
+}
+
+// processorTime is what the program has used of the processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Now gives free memory of the heap back to the system, and forgets which

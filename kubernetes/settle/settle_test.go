@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestReadOnly(t *testing.T) {
@@ -48,13 +50,44 @@ func TestNow(t *testing.T) {
 func TestHalveGarbage(t *testing.T) {
 	before := debug.SetGCPercent(50)
 	defer debug.SetGCPercent(before)
-	halveGarbage()
-	if got := debug.SetGCPercent(-1); got != 25 {
+	restore := halveGarbage()
+	if got := debug.SetGCPercent(25); got != 25 {
 		t.Errorf("half of 50 is %d", got)
 	}
-	halveGarbage()
+	restore()
+	if got := debug.SetGCPercent(-1); got != 50 {
+		t.Errorf("restored to %d", got)
+	}
+	halveGarbage()()
 	if got := debug.SetGCPercent(50); got != -1 {
 		t.Errorf("a collector that is off is at %d", got)
+	}
+}
+
+func TestWaitUntilIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// What is used up to each look: busy, busy, idle.
+		uses := []time.Duration{0, 5 * time.Second, 5 * time.Second, 9 * time.Second, 9 * time.Second, 10 * time.Second}
+		begun := time.Now()
+		waitUntilIdle(time.Minute, 2*time.Second, func() time.Duration {
+			u := uses[0]
+			uses = uses[1:]
+			return u
+		})
+		if took := time.Since(begun); took != 3*time.Minute || len(uses) != 0 {
+			t.Errorf("waited for %v, with %d looks left", took, len(uses))
+		}
+	})
+}
+
+func TestProcessorTimeGrows(t *testing.T) {
+	t.Parallel()
+	before := processorTime()
+	for deadline := time.Now().Add(10 * time.Second); processorTime() <= before; {
+		if time.Now().After(deadline) {
+			t.Fatalf("it stays at %v", before)
+		}
 	}
 }
 
