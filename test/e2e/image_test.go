@@ -22,11 +22,7 @@ const probeImage = "hanok.test/probe:1"
 // probeArchive assembles the image of the tests' pods: the probe, and
 // busybox for what kubectl exec and cp need.
 var probeArchive = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hanok-e2e-image-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "probe")
+	binary := filepath.Join(imageDir, "probe")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./probe")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
@@ -49,7 +45,7 @@ var probeArchive = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	archive := filepath.Join(dir, "probe.tar")
+	archive := filepath.Join(imageDir, "probe.tar")
 	return archive, tarball.WriteToFile(archive, name.MustParseReference(probeImage), image)
 })
 
