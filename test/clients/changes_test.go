@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/nodegroups"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/quotas"
+
 	"github.com/hanok/hanok/test/harness"
 )
 
@@ -14,36 +18,41 @@ import (
 type changes interface {
 	containerInfra
 
-	patchNodeCount(cluster string, nodes int) error
-	resize(cluster, group string, nodes int) error
+	update(cluster string, o clusters.UpdateOpts) error
+	resize(cluster string, o clusters.ResizeOpts) error
 
-	createGroup(cluster, name string, nodes int, labels map[string]string) (group, error)
-	patchMaxNodeCount(cluster, group string, most int) error
+	createGroup(cluster string, o nodegroups.CreateOpts) (nodegroups.NodeGroup, error)
+	updateGroup(cluster, group string, o nodegroups.UpdateOpts) error
 	removeGroup(cluster, group string) error
 
-	createQuota(project string, clusters int) error
+	createQuota(quotas.CreateOpts) error
 }
 
 // testChanges changes the shared cluster, and leaves it as it was. first
 // tells that no other generation did before.
 func testChanges(t *testing.T, s *harness.Service, api changes, shared string, first bool) {
 	t.Run("size", func(t *testing.T) {
-		if err := api.patchNodeCount(shared, 2); err != nil {
+		resize := func(nodes int) error { return api.resize(shared, clusters.ResizeOpts{NodeCount: &nodes}) }
+		if err := api.update(shared, clusters.UpdateOpts{Op: clusters.ReplaceOp, Path: "/node_count", Value: 2}); err != nil {
 			t.Fatal(err)
 		}
 		if c := awaitCluster(t, api, shared); c.NodeCount != 2 || len(c.NodeAddresses) != 2 {
 			t.Errorf("after the patch the cluster has %d nodes: %v", c.NodeCount, c.NodeAddresses)
 		}
-		if err := api.resize(shared, "", 1); err != nil {
+		if err := resize(1); err != nil {
 			t.Fatal(err)
 		}
 		if c := awaitCluster(t, api, shared); c.NodeCount != 1 || len(c.NodeAddresses) != 1 {
 			t.Errorf("after the resize the cluster has %d nodes: %v", c.NodeCount, c.NodeAddresses)
 		}
-		wantCode(t, api, api.resize(shared, "", 99), http.StatusBadRequest, http.StatusForbidden)
+		wantCode(t, api, resize(99), http.StatusBadRequest, http.StatusForbidden)
 	})
 	t.Run("node group", func(t *testing.T) {
-		made, err := api.createGroup(shared, "more", 1, groupLabels(s))
+		one := 1
+		more := nodegroups.CreateOpts{
+			Name: "more", NodeCount: &one, FlavorID: s.Choice.FlavorID, ImageID: s.Choice.ImageID, Labels: groupLabels(s),
+		}
+		made, err := api.createGroup(shared, more)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,14 +63,14 @@ func testChanges(t *testing.T, s *harness.Service, api changes, shared string, f
 		if g.UUID != made.UUID || g.NodeCount != 1 || len(g.NodeAddresses) != 1 {
 			t.Errorf("the group is %+v", g)
 		}
-		_, err = api.createGroup(shared, "more", 1, groupLabels(s))
+		_, err = api.createGroup(shared, more)
 		wantCode(t, api, err, http.StatusConflict)
 
-		if err := api.patchMaxNodeCount(shared, g.UUID, 5); err != nil {
+		if err := api.updateGroup(shared, g.UUID, nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/max_node_count", Value: 5}); err != nil {
 			t.Fatal(err)
 		}
-		if g := awaitGroup(t, api, shared, g.UUID); g.MaxNodeCount != 5 {
-			t.Errorf("after the patch max_node_count is %d, want 5", g.MaxNodeCount)
+		if g := awaitGroup(t, api, shared, g.UUID); g.MaxNodeCount == nil || *g.MaxNodeCount != 5 {
+			t.Errorf("after the patch the group is %+v, want max_node_count 5", g)
 		}
 		if err := api.removeGroup(shared, "more"); err != nil {
 			t.Fatal(err)
@@ -80,7 +89,7 @@ func testChanges(t *testing.T, s *harness.Service, api changes, shared string, f
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := api.createQuota(c.ProjectID, 20); first && err != nil {
+		if err := api.createQuota(quotas.CreateOpts{ProjectID: c.ProjectID, Resource: "Cluster", HardLimit: 20}); first && err != nil {
 			t.Errorf("creating a quota: %v", err)
 		} else if !first {
 			wantCode(t, api, err, http.StatusConflict)
@@ -89,7 +98,7 @@ func testChanges(t *testing.T, s *harness.Service, api changes, shared string, f
 }
 
 // awaitCluster waits until no operation runs on a cluster; it must not have failed.
-func awaitCluster(t *testing.T, api containerInfra, uuid string) (c cluster) {
+func awaitCluster(t *testing.T, api containerInfra, uuid string) (c clusters.Cluster) {
 	t.Helper()
 	harness.Eventually(t, 90*time.Second, "the operation on the cluster is done", func() (err error) {
 		c, err = api.get(uuid)
@@ -98,7 +107,7 @@ func awaitCluster(t *testing.T, api containerInfra, uuid string) (c cluster) {
 	return c
 }
 
-func awaitGroup(t *testing.T, api containerInfra, cluster, idOrName string) (g group) {
+func awaitGroup(t *testing.T, api containerInfra, cluster, idOrName string) (g nodegroups.NodeGroup) {
 	t.Helper()
 	harness.Eventually(t, 90*time.Second, "the operation on the group is done", func() (err error) {
 		g, err = api.group(cluster, idOrName)

@@ -15,6 +15,15 @@ const (
 	pathV3 = "/identity/v3"
 )
 
+// domainOf is the domain that a user of a version of Keystone's API is named
+// with: v2.0 knows none.
+func domainOf(authPath string) string {
+	if authPath == pathV3 {
+		return "Default"
+	}
+	return ""
+}
+
 // sharedName is the name of the cluster that all clients look at.
 const sharedName = "shared"
 
@@ -23,7 +32,7 @@ func TestClients(t *testing.T) {
 	t.Parallel()
 	s := harness.StartService(t)
 	maker := newGopher2(t, s, pathV3)
-	shared, err := maker.create(sharedName, labels(s))
+	shared, err := maker.create(request(s, sharedName, labels(s)))
 	if err != nil {
 		t.Fatal(err)
 	}

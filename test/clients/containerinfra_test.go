@@ -18,45 +18,45 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/apiversions"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/certificates"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
+	"github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/nodegroups"
+
 	"github.com/hanok/hanok/test/harness"
 )
 
-// containerInfra is one generation of gophercloud, in its own types inside
-// and decoding as its users decode. Its errors give their status to codeOf.
+// containerInfra is one generation of gophercloud. It decodes as its users
+// decode; requests and answers are said in the newer generation's types, so
+// that what is expected is said once. Its errors give their status to codeOf.
 type containerInfra interface {
-	create(name string, labels map[string]string) (uuid string, err error)
-	get(idOrName string) (cluster, error)
+	create(clusters.CreateOpts) (uuid string, err error)
+	get(idOrName string) (clusters.Cluster, error)
 	// list reads all pages of the given size; 0 leaves the size open.
-	list(pageSize int, detailed bool) (found []cluster, pages int, err error)
+	list(pageSize int, detailed bool) (found []clusters.Cluster, pages int, err error)
 	remove(id string) error
 
-	groups(cluster string) ([]group, error)
-	group(cluster, idOrName string) (group, error)
+	groups(cluster string) ([]nodegroups.NodeGroup, error)
+	group(cluster, idOrName string) (nodegroups.NodeGroup, error)
 
-	templates() (names []string, err error)
-	template(idOrName string) (coe string, tlsDisabled bool, err error)
-	ca(cluster string) (pem string, err error)
-	sign(cluster, csr string) (pem string, err error)
-	versions() (ids []string, err error)
+	templates() ([]clustertemplates.ClusterTemplate, error)
+	template(idOrName string) (clustertemplates.ClusterTemplate, error)
+	ca(cluster string) (certificates.Certificate, error)
+	sign(certificates.CreateOpts) (certificates.Certificate, error)
+	versions() ([]apiversions.APIVersion, error)
 	codeOf(err error) int
 }
 
-// cluster is what every generation knows of one.
-type cluster struct {
-	UUID, Name, Status, ProjectID, FlavorID, KeyPair, APIAddress, COEVersion, StackID, TemplateID string
-	FixedNetwork, FixedSubnet, HealthStatus, StatusReason                                         string
-	NodeCount, MasterCount, CreateTimeout                                                         int
-	Labels                                                                                        map[string]string
-	NodeAddresses                                                                                 []string
-	CreatedAt                                                                                     time.Time
-}
-
-type group struct {
-	UUID, Name, ClusterID, FlavorID, ImageID, Role, Status, StatusReason string
-	NodeCount, MinNodeCount, MaxNodeCount                                int
-	IsDefault                                                            bool
-	Labels                                                               map[string]string
-	NodeAddresses                                                        []string
+// request is that of a cluster of one worker.
+func request(s *harness.Service, name string, labels map[string]string) clusters.CreateOpts {
+	timeout, one, yes := 60, 1, true
+	c := s.Choice
+	return clusters.CreateOpts{
+		Name: name, ClusterTemplateID: "iaas_console", CreateTimeout: &timeout, NodeCount: &one, MasterCount: &one,
+		FlavorID: c.FlavorID, Keypair: harness.KeypairName, FixedNetwork: c.NetworkID, FixedSubnet: c.SubnetID,
+		Labels: labels, MasterLBEnabled: &yes,
+	}
 }
 
 // labels are those of a create request, as the newer guide has them.
@@ -100,7 +100,7 @@ func testContainerInfra(t *testing.T, s *harness.Service, api containerInfra, sh
 			if err != nil {
 				t.Fatal(err)
 			}
-			i := slices.IndexFunc(all, func(c cluster) bool { return c.UUID == shared })
+			i := slices.IndexFunc(all, func(c clusters.Cluster) bool { return c.UUID == shared })
 			if i < 0 {
 				t.Fatalf("the cluster is not in the list (detailed: %t)", detailed)
 			}
@@ -140,32 +140,32 @@ func testContainerInfra(t *testing.T, s *harness.Service, api containerInfra, sh
 		wantCode(t, api, err, http.StatusForbidden)
 	})
 	t.Run("templates", func(t *testing.T) {
-		names, err := api.templates()
-		if err != nil || !slices.Equal(names, []string{"iaas_console"}) {
-			t.Errorf("templates are %v, %v", names, err)
+		all, err := api.templates()
+		if err != nil || len(all) != 1 || all[0].Name != "iaas_console" {
+			t.Errorf("templates are %+v, %v; want iaas_console alone", all, err)
 		}
 		c, err := api.get(shared)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, by := range []string{"iaas_console", c.TemplateID} {
-			coe, tlsDisabled, err := api.template(by)
-			if err != nil || coe != "kubernetes" || tlsDisabled {
-				t.Errorf("template %s is of %q, TLS disabled %t, %v", by, coe, tlsDisabled, err)
+		for _, by := range []string{"iaas_console", c.ClusterTemplateID} {
+			ct, err := api.template(by)
+			if err != nil || ct.COE != "kubernetes" || ct.TLSDisabled {
+				t.Errorf("template %s is %+v, %v", by, ct, err)
 			}
 		}
 	})
 	t.Run("versions", func(t *testing.T) {
-		ids, err := api.versions()
-		if err != nil || !slices.Equal(ids, []string{"v1"}) {
-			t.Errorf("versions are %v, %v; want v1", ids, err)
+		all, err := api.versions()
+		if err != nil || len(all) != 1 || all[0].ID != "v1" {
+			t.Errorf("versions are %+v, %v; want v1 alone", all, err)
 		}
 	})
 	t.Run("certificates", func(t *testing.T) { testSigning(t, s, api, shared) })
 	t.Run("create and delete", func(t *testing.T) { testCreateAndDelete(t, s, api) })
 }
 
-func checkShared(t *testing.T, s *harness.Service, c cluster, uuid string) {
+func checkShared(t *testing.T, s *harness.Service, c clusters.Cluster, uuid string) {
 	t.Helper()
 	if c.UUID != uuid || c.Name != sharedName || c.Status != "CREATE_COMPLETE" || c.FlavorID != s.Choice.FlavorID ||
 		c.KeyPair != harness.KeypairName || c.COEVersion != harness.KubeTag || c.StackID == "" || c.ProjectID == "" ||
@@ -196,17 +196,18 @@ func testSigning(t *testing.T, s *harness.Service, api containerInfra, uuid stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	csr := func(subject pkix.Name) string {
+	sign := func(subject pkix.Name) (certificates.Certificate, error) {
 		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+		csr := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+		return api.sign(certificates.CreateOpts{ClusterUUID: uuid, CSR: string(csr)})
 	}
-	_, err = api.sign(uuid, csr(pkix.Name{CommonName: "system:node:x", Organization: []string{"system:nodes"}}))
+	_, err = sign(pkix.Name{CommonName: "system:node:x", Organization: []string{"system:nodes"}})
 	wantCode(t, api, err, http.StatusForbidden, http.StatusBadRequest)
 
-	signed, err := api.sign(uuid, csr(pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}}))
+	signed, err := sign(pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func testSigning(t *testing.T, s *harness.Service, api containerInfra, uuid stri
 	config := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"x",
 		"clusters":[{"name":"x","cluster":{"server":%q,"certificate-authority-data":%q}}],
 		"users":[{"name":"x","user":{"client-certificate-data":%q,"client-key-data":%q}}],
-		"contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}]}`, c.APIAddress, b64(ca), b64(signed), b64(string(keyPEM)))
+		"contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}]}`, c.APIAddress, b64(ca.PEM), b64(signed.PEM), b64(string(keyPEM)))
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -238,14 +239,14 @@ func wantReadyNode(t *testing.T, s *harness.Service, kubeconfig string) {
 
 // testCreateAndDelete needs no complete cluster: a delete ends its create.
 func testCreateAndDelete(t *testing.T, s *harness.Service, api containerInfra) {
-	_, err := api.create("Not A Name", labels(s))
+	_, err := api.create(request(s, "Not A Name", labels(s)))
 	wantCode(t, api, err, http.StatusBadRequest)
 	wrong := maps.Clone(labels(s))
 	wrong["kube_tag"] = "v0.1.0"
-	_, err = api.create("wrong", wrong)
+	_, err = api.create(request(s, "wrong", wrong))
 	wantCode(t, api, err, http.StatusBadRequest)
 
-	uuid, err := api.create("brief", labels(s))
+	uuid, err := api.create(request(s, "brief", labels(s)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"testing"
@@ -14,6 +15,12 @@ import (
 	"github.com/gophercloud/gophercloud/openstack/containerinfra/v1/nodegroups"
 	"github.com/gophercloud/gophercloud/openstack/containerinfra/v1/quotas"
 	"github.com/gophercloud/gophercloud/pagination"
+	apiversions2 "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/apiversions"
+	certificates2 "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/certificates"
+	clusters2 "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clusters"
+	clustertemplates2 "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/clustertemplates"
+	nodegroups2 "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/nodegroups"
+	quotas2 "github.com/gophercloud/gophercloud/v2/openstack/containerinfra/v1/quotas"
 
 	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/test/harness"
@@ -21,19 +28,14 @@ import (
 
 // gopher1 is gophercloud before v2, as the Terraform providers of NHN Cloud
 // and of older OpenStack use it: no microversion but where a call needs one.
-type gopher1 struct {
-	s      *harness.Service
-	client *gophercloud.ServiceClient
-}
+// It decodes in its own types and tells what it found in v2's.
+type gopher1 struct{ client *gophercloud.ServiceClient }
 
 // newGopher1 logs in by the version of Keystone's API that authPath names.
 func newGopher1(t *testing.T, s *harness.Service, authPath string) *gopher1 {
 	t.Helper()
 	options := gophercloud.AuthOptions{
-		IdentityEndpoint: s.URL + authPath, Username: s.User, Password: s.Password, TenantName: s.Project,
-	}
-	if authPath == pathV3 {
-		options.DomainName = "Default"
+		IdentityEndpoint: s.URL + authPath, Username: s.User, Password: s.Password, TenantName: s.Project, DomainName: domainOf(authPath),
 	}
 	provider, err := openstack.NewClient(options.IdentityEndpoint)
 	if err != nil {
@@ -47,7 +49,7 @@ func newGopher1(t *testing.T, s *harness.Service, authPath string) *gopher1 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &gopher1{s, client}
+	return &gopher1{client}
 }
 
 // latest is the client with the microversion that the providers send with
@@ -58,45 +60,23 @@ func (g *gopher1) latest() *gophercloud.ServiceClient {
 	return &c
 }
 
-func (g *gopher1) create(name string, labels map[string]string) (string, error) {
-	timeout, one, yes := 60, 1, true
-	c := g.s.Choice
-	return clusters.Create(g.client, clusters.CreateOpts{
-		Name: name, ClusterTemplateID: "iaas_console", CreateTimeout: &timeout, NodeCount: &one, MasterCount: &one,
-		FlavorID: c.FlavorID, Keypair: harness.KeypairName, FixedNetwork: c.NetworkID, FixedSubnet: c.SubnetID,
-		Labels: labels, MasterLBEnabled: &yes,
-	}).Extract()
+func (g *gopher1) create(o clusters2.CreateOpts) (string, error) {
+	return clusters.Create(g.client, clusters.CreateOpts(o)).Extract()
 }
 
-func cluster1(c clusters.Cluster) cluster {
-	return cluster{
-		UUID: c.UUID, Name: c.Name, Status: c.Status, ProjectID: c.ProjectID, FlavorID: c.FlavorID, KeyPair: c.KeyPair,
-		APIAddress: c.APIAddress, COEVersion: c.COEVersion, StackID: c.StackID, TemplateID: c.ClusterTemplateID,
-		FixedNetwork: c.FixedNetwork, FixedSubnet: c.FixedSubnet, HealthStatus: c.HealthStatus, StatusReason: c.StatusReason, NodeCount: c.NodeCount,
-		MasterCount: c.MasterCount, CreateTimeout: c.CreateTimeout, Labels: c.Labels, NodeAddresses: c.NodeAddresses,
-		CreatedAt: c.CreatedAt,
-	}
+func (g *gopher1) get(idOrName string) (clusters2.Cluster, error) {
+	return as[clusters2.Cluster](clusters.Get(g.client, idOrName).Extract())
 }
 
-func (g *gopher1) get(idOrName string) (cluster, error) {
-	c, err := clusters.Get(g.client, idOrName).Extract()
-	if err != nil {
-		return cluster{}, err
-	}
-	return cluster1(*c), nil
-}
-
-func (g *gopher1) list(pageSize int, detailed bool) (found []cluster, pages int, err error) {
+func (g *gopher1) list(pageSize int, detailed bool) (found []clusters2.Cluster, pages int, err error) {
 	list := clusters.List
 	if detailed {
 		list = clusters.ListDetail
 	}
 	err = list(g.client, clusters.ListOpts{Limit: pageSize}).EachPage(func(p pagination.Page) (bool, error) {
 		pages++
-		all, err := clusters.ExtractClusters(p)
-		for _, c := range all {
-			found = append(found, cluster1(c))
-		}
+		all, err := as[[]clusters2.Cluster](clusters.ExtractClusters(p))
+		found = append(found, all...)
 		return true, err
 	})
 	return found, pages, err
@@ -104,31 +84,37 @@ func (g *gopher1) list(pageSize int, detailed bool) (found []cluster, pages int,
 
 func (g *gopher1) remove(id string) error { return clusters.Delete(g.client, id).ExtractErr() }
 
-func (g *gopher1) patchNodeCount(cluster string, nodes int) error {
+func (g *gopher1) update(cluster string, o clusters2.UpdateOpts) error {
 	_, err := clusters.Update(g.latest(), cluster, []clusters.UpdateOptsBuilder{
-		clusters.UpdateOpts{Op: clusters.ReplaceOp, Path: "/node_count", Value: nodes},
+		clusters.UpdateOpts{Op: clusters.UpdateOp(o.Op), Path: o.Path, Value: o.Value},
 	}).Extract()
 	return err
 }
 
-func (g *gopher1) resize(cluster, group string, nodes int) error {
-	_, err := clusters.Resize(g.latest(), cluster, clusters.ResizeOpts{NodeCount: &nodes, NodeGroup: group}).Extract()
+func (g *gopher1) resize(cluster string, o clusters2.ResizeOpts) error {
+	_, err := clusters.Resize(g.latest(), cluster, clusters.ResizeOpts(o)).Extract()
 	return err
 }
 
-func (g *gopher1) createGroup(cluster, name string, nodes int, labels map[string]string) (group, error) {
-	n, err := nodegroups.Create(g.latest(), cluster, nodegroups.CreateOpts{
-		Name: name, NodeCount: &nodes, FlavorID: g.s.Choice.FlavorID, ImageID: g.s.Choice.ImageID, Labels: labels,
-	}).Extract()
+func (g *gopher1) groups(cluster string) ([]nodegroups2.NodeGroup, error) {
+	pages, err := nodegroups.List(g.latest(), cluster, nodegroups.ListOpts{}).AllPages()
 	if err != nil {
-		return group{}, err
+		return nil, err
 	}
-	return group1(*n), nil
+	return as[[]nodegroups2.NodeGroup](nodegroups.ExtractNodeGroups(pages))
 }
 
-func (g *gopher1) patchMaxNodeCount(cluster, group string, most int) error {
+func (g *gopher1) group(cluster, idOrName string) (nodegroups2.NodeGroup, error) {
+	return as[nodegroups2.NodeGroup](nodegroups.Get(g.latest(), cluster, idOrName).Extract())
+}
+
+func (g *gopher1) createGroup(cluster string, o nodegroups2.CreateOpts) (nodegroups2.NodeGroup, error) {
+	return as[nodegroups2.NodeGroup](nodegroups.Create(g.latest(), cluster, nodegroups.CreateOpts(o)).Extract())
+}
+
+func (g *gopher1) updateGroup(cluster, group string, o nodegroups2.UpdateOpts) error {
 	_, err := nodegroups.Update(g.latest(), cluster, group, []nodegroups.UpdateOptsBuilder{
-		nodegroups.UpdateOpts{Op: nodegroups.ReplaceOp, Path: "/max_node_count", Value: most},
+		nodegroups.UpdateOpts{Op: nodegroups.UpdateOp(o.Op), Path: o.Path, Value: o.Value},
 	}).Extract()
 	return err
 }
@@ -137,89 +123,37 @@ func (g *gopher1) removeGroup(cluster, group string) error {
 	return nodegroups.Delete(g.latest(), cluster, group).ExtractErr()
 }
 
-func (g *gopher1) createQuota(project string, clusters int) error {
-	_, err := quotas.Create(g.client, quotas.CreateOpts{ProjectID: project, Resource: "Cluster", HardLimit: clusters}).Extract()
+func (g *gopher1) createQuota(o quotas2.CreateOpts) error {
+	_, err := quotas.Create(g.client, quotas.CreateOpts(o)).Extract()
 	return err
 }
 
-func group1(n nodegroups.NodeGroup) group {
-	most := 0
-	if n.MaxNodeCount != nil {
-		most = *n.MaxNodeCount
-	}
-	return group{
-		UUID: n.UUID, Name: n.Name, ClusterID: n.ClusterID, FlavorID: n.FlavorID, ImageID: n.ImageID, Role: n.Role,
-		Status: n.Status, StatusReason: n.StatusReason, NodeCount: n.NodeCount, MinNodeCount: n.MinNodeCount, MaxNodeCount: most, IsDefault: n.IsDefault, Labels: n.Labels,
-		NodeAddresses: n.NodeAddresses,
-	}
-}
-
-func (g *gopher1) groups(cluster string) (found []group, err error) {
-	pages, err := nodegroups.List(g.latest(), cluster, nodegroups.ListOpts{}).AllPages()
-	if err != nil {
-		return nil, err
-	}
-	all, err := nodegroups.ExtractNodeGroups(pages)
-	for _, n := range all {
-		found = append(found, group1(n))
-	}
-	return found, err
-}
-
-func (g *gopher1) group(cluster, idOrName string) (group, error) {
-	n, err := nodegroups.Get(g.latest(), cluster, idOrName).Extract()
-	if err != nil {
-		return group{}, err
-	}
-	return group1(*n), nil
-}
-
-func (g *gopher1) templates() (names []string, err error) {
+func (g *gopher1) templates() ([]clustertemplates2.ClusterTemplate, error) {
 	pages, err := clustertemplates.List(g.client, clustertemplates.ListOpts{}).AllPages()
 	if err != nil {
 		return nil, err
 	}
-	all, err := clustertemplates.ExtractClusterTemplates(pages)
-	for _, ct := range all {
-		names = append(names, ct.Name)
-	}
-	return names, err
+	return as[[]clustertemplates2.ClusterTemplate](clustertemplates.ExtractClusterTemplates(pages))
 }
 
-func (g *gopher1) template(idOrName string) (string, bool, error) {
-	ct, err := clustertemplates.Get(g.client, idOrName).Extract()
-	if err != nil {
-		return "", false, err
-	}
-	return ct.COE, ct.TLSDisabled, nil
+func (g *gopher1) template(idOrName string) (clustertemplates2.ClusterTemplate, error) {
+	return as[clustertemplates2.ClusterTemplate](clustertemplates.Get(g.client, idOrName).Extract())
 }
 
-func (g *gopher1) ca(cluster string) (string, error) {
-	c, err := certificates.Get(g.client, cluster).Extract()
-	if err != nil {
-		return "", err
-	}
-	return c.PEM, nil
+func (g *gopher1) ca(cluster string) (certificates2.Certificate, error) {
+	return as[certificates2.Certificate](certificates.Get(g.client, cluster).Extract())
 }
 
-func (g *gopher1) sign(cluster, csr string) (string, error) {
-	c, err := certificates.Create(g.client, certificates.CreateOpts{ClusterUUID: cluster, CSR: csr}).Extract()
-	if err != nil {
-		return "", err
-	}
-	return c.PEM, nil
+func (g *gopher1) sign(o certificates2.CreateOpts) (certificates2.Certificate, error) {
+	return as[certificates2.Certificate](certificates.Create(g.client, certificates.CreateOpts(o)).Extract())
 }
 
-func (g *gopher1) versions() (ids []string, err error) {
+func (g *gopher1) versions() ([]apiversions2.APIVersion, error) {
 	pages, err := apiversions.List(g.client).AllPages()
 	if err != nil {
 		return nil, err
 	}
-	all, err := apiversions.ExtractAPIVersions(pages)
-	for _, v := range all {
-		ids = append(ids, v.ID)
-	}
-	return ids, err
+	return as[[]apiversions2.APIVersion](apiversions.ExtractAPIVersions(pages))
 }
 
 func (g *gopher1) codeOf(err error) int {
@@ -228,4 +162,18 @@ func (g *gopher1) codeOf(err error) int {
 		return coded.GetStatusCode()
 	}
 	return 0
+}
+
+// as copies what was decoded into v2's type of it: the names of the fields in
+// JSON are the same in both.
+func as[T any](v any, err error) (same T, _ error) {
+	if err != nil {
+		return same, err
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return same, err
+	}
+	err = json.Unmarshal(text, &same)
+	return same, err
 }
