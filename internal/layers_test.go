@@ -22,7 +22,7 @@ const module = "github.com/hanok/hanok"
 // The entry "x/..." stands for x and every package below it.
 var layers = [][]string{
 	{"."},
-	{"internal/machine/...", "internal/client/...", "api"},
+	{"internal/machine/...", "internal/client/...", "internal/diskfault", "api"},
 	{"api/apitest"},
 	{"internal/rootfs", "internal/agent"},
 	{"internal/bundle/..."},

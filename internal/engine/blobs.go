@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/diskfault"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -45,16 +46,17 @@ func (t *tempBlob) keep(digest string) error {
 // it while it passes.
 func (e *Engine) receiveArchive(ctx context.Context, r io.Reader) (image LoadedImage, temp *tempBlob, err error) {
 	if err := os.MkdirAll(e.cfg.BlobDir, 0o700); err != nil {
-		return image, nil, fmt.Errorf("make the directory of image archives: %w", err)
+		return image, nil, diskfault.Explain(filepath.Dir(e.cfg.BlobDir), fmt.Errorf("make the directory of image archives: %w", err))
 	}
 	f, err := os.CreateTemp(e.cfg.BlobDir, tempPrefix+"*")
 	if err != nil {
-		return image, nil, fmt.Errorf("receive the archive: %w", err)
+		return image, nil, diskfault.Explain(e.cfg.BlobDir, fmt.Errorf("receive the archive: %w", err))
 	}
 	temp = &tempBlob{dir: e.cfg.BlobDir, path: f.Name()}
 	defer func() {
 		if err = errors.Join(err, f.Close()); err != nil {
 			temp.remove()
+			err = diskfault.Explain(e.cfg.BlobDir, err)
 		}
 	}()
 	content, err := plain(&boundedReader{ctx: ctx, r: r, left: e.cfg.Settings.MaxImageBytes, limit: e.cfg.Settings.MaxImageBytes})

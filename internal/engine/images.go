@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/diskfault"
 	"github.com/hanok/hanok/internal/machine"
 	"github.com/hanok/hanok/internal/store"
 )
@@ -72,7 +73,7 @@ func (e *Engine) listImage(ctx context.Context, clusterUUID string, image Loaded
 	e.blobs.Lock() // a removal of unused blobs must not come between
 	defer e.blobs.Unlock()
 	if err := temp.keep(image.Digest); err != nil {
-		return nil, err
+		return nil, diskfault.Explain(e.cfg.BlobDir, err)
 	}
 	err = e.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		c, err := tx.Cluster(clusterUUID)

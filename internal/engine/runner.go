@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/diskfault"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -20,9 +21,16 @@ var (
 	errDeadline   = errors.New("the deadline of the operation has passed")
 )
 
-// storeRetry is the pause before an operation goes on whose progress could
-// not be written.
+// storeRetry is the pause before an operation goes on that the store or the
+// disk kept from it.
 const storeRetry = 2 * time.Second
+
+// passing tells whether an error is the store's or the disk's, and says
+// nothing of the operation: it goes on once somebody has seen to them.
+func passing(err error) bool {
+	var failed *storeError
+	return errors.As(err, &failed) || diskfault.Is(err)
+}
 
 // running is an operation that this engine works on.
 type running struct {
@@ -118,15 +126,18 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 		o.log.Info("operation left for the next start", "at", o.at())
 		return 0
 	}
-	var failed *storeError
-	if errors.As(err, &failed) {
-		o.log.Error("the operation's progress cannot be written; it will go on", "error", err)
+	if passing(err) {
+		o.log.Error("the operation cannot go on for now; it will be tried again", "error", err)
 		return storeRetry
 	}
 	reason := o.reason(err)
 	if err := o.retreat(ctx); err != nil {
-		if ctx.Err() != nil || errors.Is(err, errFenced) {
+		switch {
+		case ctx.Err() != nil, errors.Is(err, errFenced):
 			return 0
+		case passing(err):
+			o.log.Error("a failed operation cannot put everything back for now; it will be tried again", "error", err)
+			return storeRetry
 		}
 		o.log.Warn("a failed operation could not put everything back", "error", err)
 		reason += ". Besides: " + err.Error()

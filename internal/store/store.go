@@ -16,7 +16,9 @@ type Store interface {
 	// Update runs fn in one write transaction: all of it or nothing, and no
 	// other Update at the same time. fn may be called again after a
 	// serialisation failure, so it must have no effect outside tx. An error
-	// of fn rolls back and is returned as it is. fn must not call Update.
+	// of fn rolls back and is returned as it is, or wrapped in a
+	// hanok.KindUnavailable one that explains it where the disk below the
+	// database is at fault (diskfault.Is). fn must not call Update.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 	// View runs fn over one consistent snapshot; writes through tx fail.
 	// Nested Views each hold a connection: do not nest them.

@@ -49,6 +49,7 @@ type Store struct {
 	read  pool
 	seal  *sealer
 	wakes *wakes
+	dir   string // of the file
 
 	closing sync.Once
 	closed  error
@@ -80,7 +81,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		}
 		f.Close()
 	}
-	s := &Store{wakes: newWakes()}
+	s := &Store{wakes: newWakes(), dir: filepath.Dir(opts.Path)}
 	if s.write, err = connect(opts.Path, 1, "BEGIN IMMEDIATE", false); err != nil {
 		return nil, err
 	}
@@ -214,7 +215,7 @@ func (s *Store) transact(ctx context.Context, p pool, fn func(tx store.Tx) error
 		return nil
 	})
 	if err != nil {
-		return err
+		return explain(s.dir, err, p == s.write)
 	}
 	s.wakes.wake(t.enqueued...)
 	return nil
