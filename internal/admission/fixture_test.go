@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"testing"
 
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
-	"github.com/hanok/hanok/internal/store/sqlite"
+	"github.com/hanok/hanok/internal/infra/embedded/embeddedtest"
 )
 
 // fixture is the embedded catalogue of a fresh installation, seen by one caller.
@@ -24,16 +23,11 @@ type fixture struct {
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "hanok.db")})
-	must(t, err)
-	t.Cleanup(func() { must(t, s.Close()) })
-	identity := embedded.NewIdentity(s, embedded.IdentityOptions{})
-	seed, err := embedded.Seed(ctx, s, identity, "")
-	must(t, err)
-	caller, err := identity.Authenticate(ctx, infra.Credentials{UserName: seed.UserName, Password: seed.Password, ProjectName: seed.ProjectName})
-	must(t, err)
-	f := &fixture{Catalogue: embedded.NewCatalogue(s), caller: caller}
-	_, _, err = f.CreateKeypair(ctx, caller.ProjectID, caller.UserID, "test-keypair", "")
+	seeded := embeddedtest.New(t)
+	caller, choice := seeded.Admin, seeded.Choose()
+	f := &fixture{Catalogue: seeded.Catalogue, caller: caller, good: goodRequest(choice)}
+	f.ids.isolated, f.ids.publicSubnet = choice.Isolated.ID, choice.ExternalSubnet.ID
+	_, _, err := f.CreateKeypair(ctx, caller.ProjectID, caller.UserID, "test-keypair", "")
 	must(t, err)
 
 	// Another VPC of the project, a small subnet of it, and another project's network.
@@ -44,7 +38,7 @@ func newFixture(t testing.TB) *fixture {
 		CIDR: netip.MustParsePrefix("10.7.0.0/26"), Gateway: netip.MustParseAddr("10.7.0.1"),
 	})
 	must(t, err)
-	other, err := identity.CreateProject(ctx, "other")
+	other, err := seeded.Identity.CreateProject(ctx, "other")
 	must(t, err)
 	f.ids.otherVPC, f.ids.smallSubnet = vpc.ID, small.ID
 	foreign, err := f.Networks(ctx, other.ID)
@@ -61,45 +55,24 @@ func newFixture(t testing.TB) *fixture {
 			f.ids.foreignSubnet = n.ID
 		}
 	}
-	f.good = f.goodRequest(t)
 	return f
 }
 
 // goodRequest is the newer guide's create request with the ids of the
 // catalogue, less the labels that are not built yet.
-func (f *fixture) goodRequest(t testing.TB) map[string]any {
-	ctx := context.Background()
-	labels := map[string]any{
-		"availability_zone": "kr-pub-a", "boot_volume_size": "20", "boot_volume_type": "General HDD",
-		"ca_enable": "false", "ca_max_node_count": "10", "ca_min_node_count": "1", "ca_scale_down_delay_after_add": "3",
-		"ca_scale_down_enable": "true", "ca_scale_down_unneeded_time": "3", "ca_scale_down_util_thresh": "50",
-		"cert_manager_api": "True", "clusterautoscale": "nodegroupfeature",
-		"kube_tag": "v1.30.3", "master_lb_floating_ip_enabled": "true", "user_script_v2": "",
-	}
-	good := map[string]any{
+func goodRequest(of embeddedtest.Choice) map[string]any {
+	return map[string]any{
 		"cluster_template_id": "iaas_console", "create_timeout": 60, "keypair": "test-keypair", "name": "test-k8s", "node_count": 1,
+		"flavor_id": of.Flavor.ID, "fixed_network": of.Network.ID, "fixed_subnet": of.Subnet.ID,
+		"labels": map[string]any{
+			"availability_zone": "kr-pub-a", "boot_volume_size": "20", "boot_volume_type": "General HDD",
+			"ca_enable": "false", "ca_max_node_count": "10", "ca_min_node_count": "1", "ca_scale_down_delay_after_add": "3",
+			"ca_scale_down_enable": "true", "ca_scale_down_unneeded_time": "3", "ca_scale_down_util_thresh": "50",
+			"cert_manager_api": "True", "clusterautoscale": "nodegroupfeature", "node_image": of.Image.ID,
+			"external_network_id": of.External.ID, "external_subnet_id_list": of.ExternalSubnet.ID,
+			"kube_tag": "v1.30.3", "master_lb_floating_ip_enabled": "true", "user_script_v2": "",
+		},
 	}
-	images, err := f.Images(ctx, f.caller.ProjectID)
-	must(t, err)
-	labels["node_image"] = images[0].ID
-	flavors, err := f.Flavors(ctx, f.caller.ProjectID)
-	must(t, err)
-	good["flavor_id"] = flavors[0].ID
-	subnets, err := f.Subnets(ctx, f.caller.ProjectID)
-	must(t, err)
-	for _, s := range subnets {
-		switch {
-		case s.External:
-			labels["external_network_id"], labels["external_subnet_id_list"] = s.NetworkID, s.ID
-			f.ids.publicSubnet = s.ID
-		case s.InternetGateway:
-			good["fixed_network"], good["fixed_subnet"] = s.NetworkID, s.ID
-		case s.Name == "isolated":
-			f.ids.isolated = s.ID
-		}
-	}
-	good["labels"] = labels
-	return good
 }
 
 // request gives the good request after an edit, as a body.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,8 +16,7 @@ import (
 	"github.com/hanok/hanok/internal/api/catalogue"
 	"github.com/hanok/hanok/internal/api/identity"
 	"github.com/hanok/hanok/internal/api/magnum"
-	"github.com/hanok/hanok/internal/infra/embedded"
-	"github.com/hanok/hanok/internal/store/sqlite"
+	"github.com/hanok/hanok/internal/infra/embedded/embeddedtest"
 )
 
 // admitting is an engine that takes every plan and carries none out.
@@ -96,33 +94,20 @@ func (g *reader) list(service, path, key string) []map[string]any {
 // token as the guide's "API Preparations" do.
 func newGuideReader(t *testing.T, engine magnum.Engine) *reader {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "hanok.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	users, things := embedded.NewIdentity(s, embedded.IdentityOptions{}), embedded.NewCatalogue(s)
-	seed, err := embedded.Seed(t.Context(), s, users, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	services := catalogue.New(catalogue.Config{Catalogue: things, Identity: users, Store: s})
-	services[identity.Prefix] = identity.New(identity.Config{Identity: users, Projects: users})
+	c := embeddedtest.New(t)
+	services := catalogue.New(catalogue.Config{Catalogue: c.Catalogue, Identity: c.Identity, Store: c.Store})
+	services[identity.Prefix] = identity.New(identity.Config{Identity: c.Identity, Projects: c.Identity})
 	server := httptest.NewServer(NewServer(Config{
 		Log: slog.New(slog.DiscardHandler), Services: services,
 		Magnum: magnum.New(magnum.Config{
-			Store: s, Engine: engine, Catalogue: things, Identity: users, Bundles: func() []string { return []string{"v1.30.3"} },
+			Store: c.Store, Engine: engine, Catalogue: c.Catalogue, Identity: c.Identity, Bundles: func() []string { return []string{"v1.30.3"} },
 		}),
 	}))
 	t.Cleanup(server.Close)
 	g := &reader{T: t, url: server.URL, catalog: map[string]string{}}
 
-	projects, err := users.AllProjects(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	access := g.send(http.MethodPost, g.url+"/identity/v2.0/tokens", map[string]any{"auth": map[string]any{
-		"tenantId": projects[0].ID, "passwordCredentials": map[string]any{"username": seed.UserName, "password": seed.Password},
+		"tenantId": c.Admin.ProjectID, "passwordCredentials": map[string]any{"username": c.Admin.UserName, "password": embeddedtest.Password},
 	}}, http.StatusOK)["access"].(map[string]any)
 	g.token = access["token"].(map[string]any)["id"].(string)
 	for _, entry := range access["serviceCatalog"].([]any) {

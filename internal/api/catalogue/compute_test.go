@@ -20,33 +20,33 @@ func TestFlavors(t *testing.T) {
 			t.Errorf("%s lists %s", path, names)
 		}
 		for field, want := range map[string]any{
-			"flavors/0/id": f.flavor.ID, "flavors/0/vcpus": 1.0, "flavors/0/ram": 1024.0, "flavors/0/disk": 0.0,
+			"flavors/0/id": f.Flavor.ID, "flavors/0/vcpus": 1.0, "flavors/0/ram": 1024.0, "flavors/0/disk": 0.0,
 			"flavors/0/os-flavor-access:is_public": true, "flavors/0/extra_specs/flavor_type": "general",
 		} {
-			if got := a.at(field); got != want {
+			if got := a.At(field); got != want {
 				t.Errorf("%s: %s = %v, want %v", path, field, got, want)
 			}
 		}
 	}
 	brief := f.get("/compute/v2/" + p + "/flavors")
-	if brief.at("flavors/0/ram") != nil || brief.at("flavors/0/name") != "t2.c1m1" || brief.at("flavors/0/links/0/rel") != "self" {
-		t.Errorf("the list without detail: %v", brief.at("flavors/0"))
+	if brief.At("flavors/0/ram") != nil || brief.At("flavors/0/name") != "t2.c1m1" || brief.At("flavors/0/links/0/rel") != "self" {
+		t.Errorf("the list without detail: %v", brief.At("flavors/0"))
 	}
 	for query, want := range map[string]string{
 		"minRam=16384": "r2.c4m16 m2.c8m16", "minRam=16384&minDisk=0": "r2.c4m16 m2.c8m16", "minDisk=1": "",
-		"is_public=None&limit=2": "t2.c1m1 m2.c1m2", "limit=1&marker=" + f.flavor.ID: "m2.c1m2",
+		"is_public=None&limit=2": "t2.c1m1 m2.c1m2", "limit=1&marker=" + f.Flavor.ID: "m2.c1m2",
 		"name=r2.c2m8": "r2.c2m8", "sort_key=ram&sort_dir=desc&limit=2": "r2.c4m16 m2.c8m16",
 	} {
 		if got := f.get("/compute/v2.1/flavors/detail?"+query).field("flavors", "name"); got != want {
 			t.Errorf("?%s lists %q, want %q", query, got, want)
 		}
 	}
-	one := f.get("/compute/v2.1/" + p + "/flavors/" + f.flavor.ID)
-	if one.at("flavor/name") != "t2.c1m1" || one.at("flavor/ram") != 1024.0 {
-		t.Errorf("one flavor: %s", one.raw)
+	one := f.get("/compute/v2.1/" + p + "/flavors/" + f.Flavor.ID)
+	if one.At("flavor/name") != "t2.c1m1" || one.At("flavor/ram") != 1024.0 {
+		t.Errorf("one flavor: %s", one.Raw)
 	}
-	if specs := f.get("/compute/v2.1/flavors/" + f.flavor.ID + "/os-extra_specs"); specs.at("extra_specs/flavor_type") != "general" {
-		t.Errorf("extra specs: %s", specs.raw)
+	if specs := f.get("/compute/v2.1/flavors/" + f.Flavor.ID + "/os-extra_specs"); specs.At("extra_specs/flavor_type") != "general" {
+		t.Errorf("extra specs: %s", specs.Raw)
 	}
 }
 
@@ -59,12 +59,12 @@ func TestPaging(t *testing.T) {
 	for range 10 {
 		a := f.get(path)
 		names = append(names, strings.Fields(a.field("flavors", "name"))...)
-		next, _ := a.at("flavors_links/0/href").(string)
+		next, _ := a.At("flavors_links/0/href").(string)
 		if next == "" {
 			break
 		}
-		if a.at("flavors_links/0/rel") != "next" {
-			t.Errorf("links %v", a.at("flavors_links"))
+		if a.At("flavors_links/0/rel") != "next" {
+			t.Errorf("links %v", a.At("flavors_links"))
 		}
 		path = strings.TrimPrefix(next, f.server.URL)
 	}
@@ -82,23 +82,23 @@ func TestServers(t *testing.T) {
 	}
 	for field, want := range map[string]any{
 		"name": "prod-default-w-1", "status": "ACTIVE", "tenant_id": f.token.ProjectID, "user_id": f.token.UserID,
-		"flavor/id": f.flavor.ID, "image/id": f.image.ID, "key_name": "mykey", "created": "2026-03-01T09:00:00Z",
+		"flavor/id": f.Flavor.ID, "image/id": f.Image.ID, "key_name": "mykey", "created": "2026-03-01T09:00:00Z",
 		"addresses/Default Network/0/addr": "192.168.0.5", "addresses/Default Network/0/version": 4.0,
 		"OS-EXT-AZ:availability_zone": "kr-pub-a", "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:power_state": 1.0,
 		"OS-SRV-USG:launched_at": "2026-03-01T09:00:00.000000", "metadata/cluster_uuid": clusterUUID, "metadata/nodegroup_uuid": groupUUID, "metadata/nodegroup_name": "default-worker",
 		"links/0/href": f.server.URL + "/compute/v2.1/" + f.token.ProjectID + "/servers/" + firstNode,
 	} {
-		if got := a.at("servers/0/" + field); got != want {
+		if got := a.At("servers/0/" + field); got != want {
 			t.Errorf("%s = %v, want %v", field, got, want)
 		}
 	}
-	if got := a.at("servers/1/status"); got != "SHUTOFF" {
+	if got := a.At("servers/1/status"); got != "SHUTOFF" {
 		t.Errorf("status of the second is %v", got)
 	}
 	for query, want := range map[string]string{
 		"deleted=False": firstNode + " " + secondNode, "status=shutoff": secondNode, "status=ERROR": "",
 		"name=w-1": firstNode, "name=%5Eprod": firstNode + " " + secondNode, "ip=0.6%24": secondNode,
-		"flavor=" + f.flavor.ID: firstNode + " " + secondNode, "image=none": "", "key_name=mykey&limit=1": firstNode,
+		"flavor=" + f.Flavor.ID: firstNode + " " + secondNode, "image=none": "", "key_name=mykey&limit=1": firstNode,
 		"marker=" + firstNode: secondNode, "availability_zone=kr-pub-b": "",
 	} {
 		if got := f.get("/compute/v2.1/servers/detail?"+query).field("servers", "id"); got != want {
@@ -106,20 +106,20 @@ func TestServers(t *testing.T) {
 		}
 	}
 	brief := f.get("/compute/v2.1/servers")
-	if brief.at("servers/0/name") != "prod-default-w-1" || brief.at("servers/0/status") != nil {
-		t.Errorf("the list without detail: %s", brief.raw)
+	if brief.At("servers/0/name") != "prod-default-w-1" || brief.At("servers/0/status") != nil {
+		t.Errorf("the list without detail: %s", brief.Raw)
 	}
-	if one := f.get("/compute/v2.1/servers/" + firstNode); one.at("server/name") != "prod-default-w-1" {
-		t.Errorf("one server: %s", one.raw)
+	if one := f.get("/compute/v2.1/servers/" + firstNode); one.At("server/name") != "prod-default-w-1" {
+		t.Errorf("one server: %s", one.Raw)
 	}
-	if m := f.get("/compute/v2.1/servers/" + firstNode + "/metadata"); m.at("metadata/cluster_name") != "prod" {
-		t.Errorf("metadata: %s", m.raw)
+	if m := f.get("/compute/v2.1/servers/" + firstNode + "/metadata"); m.At("metadata/cluster_name") != "prod" {
+		t.Errorf("metadata: %s", m.Raw)
 	}
-	if i := f.get("/compute/v2.1/servers/" + firstNode + "/os-interface"); i.at("interfaceAttachments/0/fixed_ips/0/ip_address") != "192.168.0.5" {
-		t.Errorf("interfaces: %s", i.raw)
+	if i := f.get("/compute/v2.1/servers/" + firstNode + "/os-interface"); i.At("interfaceAttachments/0/fixed_ips/0/ip_address") != "192.168.0.5" {
+		t.Errorf("interfaces: %s", i.Raw)
 	}
-	if v := f.get("/compute/v2.1/servers/" + firstNode + "/os-volume_attachments"); v.at("volumeAttachments") == nil {
-		t.Errorf("volumes: %s", v.raw)
+	if v := f.get("/compute/v2.1/servers/" + firstNode + "/os-volume_attachments"); v.At("volumeAttachments") == nil {
+		t.Errorf("volumes: %s", v.Raw)
 	}
 }
 
@@ -128,15 +128,15 @@ func TestServers(t *testing.T) {
 func TestServersOfAnotherProject(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	if a := f.do(f.eve, "GET", "/compute/v2.1/servers/detail?all_tenants=1", ""); a.status != 200 || a.field("servers", "id") != "" {
-		t.Errorf("another project lists %d %s", a.status, a.raw)
+	if a := f.do(f.eve, "GET", "/compute/v2.1/servers/detail?all_tenants=1", ""); a.Status != 200 || a.field("servers", "id") != "" {
+		t.Errorf("another project lists %d %s", a.Status, a.Raw)
 	}
 	for _, path := range []string{"", "/metadata", "/os-interface", "/os-volume_attachments"} {
-		if a := f.do(f.eve, "GET", "/compute/v2.1/servers/"+firstNode+path, ""); a.status != 404 || a.at("itemNotFound/code") != 404.0 {
-			t.Errorf("another project's server%s: %d %s", path, a.status, a.raw)
+		if a := f.do(f.eve, "GET", "/compute/v2.1/servers/"+firstNode+path, ""); a.Status != 404 || a.At("itemNotFound/code") != 404.0 {
+			t.Errorf("another project's server%s: %d %s", path, a.Status, a.Raw)
 		}
-		if a := f.do(f.token, "GET", "/compute/v2.1/servers/"+memberNode+path, ""); a.status != 404 {
-			t.Errorf("a control-plane member%s: %d %s", path, a.status, a.raw)
+		if a := f.do(f.token, "GET", "/compute/v2.1/servers/"+memberNode+path, ""); a.Status != 404 {
+			t.Errorf("a control-plane member%s: %d %s", path, a.Status, a.Raw)
 		}
 	}
 }
@@ -146,8 +146,8 @@ func TestZones(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{"/compute/v2/" + f.token.ProjectID + "/os-availability-zone", "/compute/v2.1/os-availability-zone/detail"} {
 		a := f.get(path)
-		if a.field("availabilityZoneInfo", "zoneName") != "kr-pub-a kr-pub-b" || a.at("availabilityZoneInfo/0/zoneState/available") != true {
-			t.Errorf("%s: %s", path, a.raw)
+		if a.field("availabilityZoneInfo", "zoneName") != "kr-pub-a kr-pub-b" || a.At("availabilityZoneInfo/0/zoneState/available") != true {
+			t.Errorf("%s: %s", path, a.Raw)
 		}
 	}
 }
@@ -174,8 +174,8 @@ func TestVersionDocuments(t *testing.T) {
 		{"/volume/v3/", 200, "versions/0/links/0/href", f.server.URL + "/volume/v3/"},
 	} {
 		a := f.do(noToken, "GET", test.path, "")
-		if a.status != test.status || a.at(test.field) != test.want {
-			t.Errorf("%s: %d, %s = %v, want %d, %s", test.path, a.status, test.field, a.at(test.field), test.status, test.want)
+		if a.Status != test.status || a.At(test.field) != test.want {
+			t.Errorf("%s: %d, %s = %v, want %d, %s", test.path, a.Status, test.field, a.At(test.field), test.status, test.want)
 		}
 	}
 }
@@ -215,16 +215,16 @@ func TestErrors(t *testing.T) {
 		{"POST", "/network/v2.0/networks", 405, "NeutronError/message", "POST"},
 		{"GET", "/image/v2/images/none", 404, "message", "image none"},
 		{"GET", "/image/v2/tasks", 404, "message", "tasks"},
-		{"DELETE", "/image/v2/images/" + f.image.ID, 405, "message", "DELETE"},
+		{"DELETE", "/image/v2/images/" + f.Image.ID, 405, "message", "DELETE"},
 		{"GET", "/volume/v3/types/none", 404, "itemNotFound/message", "volume type none"},
 		{"GET", "/volume/v3/volumes/none", 404, "itemNotFound/message", "volume none"},
 		{"GET", "/volume/v3/backups", 404, "itemNotFound/message", "backups"},
 		{"POST", "/volume/v3/volumes", 405, "badMethod/message", "POST"},
 	} {
 		a := f.do(f.token, test.method, test.path, "")
-		message, _ := a.at(test.field).(string)
-		if a.status != test.status || !strings.Contains(message, test.message) {
-			t.Errorf("%s %s: %d %s\nwant %d with %s to name %q", test.method, test.path, a.status, a.raw, test.status, test.field, test.message)
+		message, _ := a.At(test.field).(string)
+		if a.Status != test.status || !strings.Contains(message, test.message) {
+			t.Errorf("%s %s: %d %s\nwant %d with %s to name %q", test.method, test.path, a.Status, a.Raw, test.status, test.field, test.message)
 		}
 	}
 }
@@ -238,12 +238,12 @@ func TestNoToken(t *testing.T) {
 		"/network/v2.0/networks", "/network/v2.0/vpcsubnets", "/image/v2/images", "/volume/v3/" + f.token.ProjectID + "/types",
 	} {
 		a := f.do(noToken, "GET", path, "")
-		if a.status != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" || a.at("error/code") != 401.0 {
-			t.Errorf("%s without a token: %d %s", path, a.status, a.raw)
+		if a.Status != http.StatusUnauthorized || a.Header.Get("WWW-Authenticate") == "" || a.At("error/code") != 401.0 {
+			t.Errorf("%s without a token: %d %s", path, a.Status, a.Raw)
 		}
 	}
 	// A reader may not write.
-	if a := f.do(f.eve, "POST", "/compute/v2.1/os-keypairs", `{"keypair":{"name":"x"}}`); a.status != http.StatusForbidden {
-		t.Errorf("a reader makes a key pair: %d %s", a.status, a.raw)
+	if a := f.do(f.eve, "POST", "/compute/v2.1/os-keypairs", `{"keypair":{"name":"x"}}`); a.Status != http.StatusForbidden {
+		t.Errorf("a reader makes a key pair: %d %s", a.Status, a.Raw)
 	}
 }

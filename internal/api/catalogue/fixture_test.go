@@ -1,11 +1,8 @@
 package catalogue
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,12 +10,9 @@ import (
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/api/apitest"
 	"github.com/hanok/hanok/internal/infra"
-	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/infra/embedded/embeddedtest"
 	"github.com/hanok/hanok/internal/store"
-	"github.com/hanok/hanok/internal/store/sqlite"
 )
-
-const password = "correct horse battery"
 
 // The cluster that the fixture's project has, and its nodes.
 const (
@@ -33,42 +27,21 @@ const (
 // a cluster of two nodes, "other" of "eve", a reader, has none.
 type fixture struct {
 	*testing.T
-	server   *httptest.Server
-	store    store.Store
-	identity *embedded.Identity
-	things   *embedded.Catalogue
-	token    infra.Token // admin's
-	eve      infra.Token
-
-	network, public  infra.Network
-	subnet, isolated infra.Subnet
-	flavor           infra.Flavor
-	image            infra.Image
+	embeddedtest.Choice
+	server *httptest.Server
+	store  store.Store
+	token  infra.Token // admin's
+	eve    infra.Token
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	ctx := t.Context()
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "hanok.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	f := &fixture{T: t, store: s, identity: embedded.NewIdentity(s, embedded.IdentityOptions{}), things: embedded.NewCatalogue(s)}
-	_, err = embedded.Seed(ctx, s, f.identity, password)
-	f.ok(err)
-	f.token = f.login("admin")
-	other, err := f.identity.CreateProject(ctx, "other")
-	f.ok(err)
-	_, err = f.identity.CreateUser(ctx, "eve", password, other.ID)
-	f.ok(err)
-	f.ok(f.identity.SetRoles(ctx, "eve", "other", infra.RoleReader))
-	f.eve = f.login("eve")
-	f.lookUp()
+	c := embeddedtest.New(t)
+	f := &fixture{T: t, store: c.Store, token: c.Admin, eve: c.AddUser("eve", "other", infra.RoleReader), Choice: c.Choose()}
 	f.addCluster()
 
 	mux := http.NewServeMux()
-	for prefix, h := range New(Config{Catalogue: f.things, Identity: f.identity, Store: s}) {
+	for prefix, h := range New(Config{Catalogue: c.Catalogue, Identity: c.Identity, Store: c.Store}) {
 		mux.Handle(prefix, h)
 		mux.Handle(prefix+"/", h)
 	}
@@ -84,43 +57,6 @@ func (f *fixture) ok(err error) {
 	}
 }
 
-func (f *fixture) login(user string) infra.Token {
-	f.Helper()
-	token, err := f.identity.Authenticate(f.Context(), infra.Credentials{UserName: user, Password: password})
-	f.ok(err)
-	return token
-}
-
-// lookUp finds the seeded things by what they are.
-func (f *fixture) lookUp() {
-	f.Helper()
-	ctx, p := f.Context(), f.token.ProjectID
-	networks, err := f.things.Networks(ctx, p)
-	f.ok(err)
-	for _, n := range networks {
-		if n.External {
-			f.public = n
-		} else {
-			f.network = n
-		}
-	}
-	subnets, err := f.things.Subnets(ctx, p)
-	f.ok(err)
-	for _, s := range subnets {
-		if s.NetworkID == f.network.ID && s.InternetGateway {
-			f.subnet = s
-		} else if s.NetworkID == f.network.ID {
-			f.isolated = s
-		}
-	}
-	flavors, err := f.things.Flavors(ctx, p)
-	f.ok(err)
-	f.flavor = flavors[0]
-	images, err := f.things.Images(ctx, p)
-	f.ok(err)
-	f.image = images[0]
-}
-
 func (f *fixture) addCluster() {
 	f.Helper()
 	made := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -128,7 +64,7 @@ func (f *fixture) addCluster() {
 	node := func(key, uuid, role, address string, status hanok.NodeStatus) hanok.Node {
 		n := hanok.Node{
 			Key: key, UUID: uuid, ClusterUUID: clusterUUID, ProjectID: p, Role: role, Name: "prod-default-w-" + key,
-			FlavorID: f.flavor.ID, ImageID: f.image.ID, PortID: "port-" + key, Address: address, Status: status,
+			FlavorID: f.Flavor.ID, ImageID: f.Image.ID, PortID: "port-" + key, Address: address, Status: status,
 			Version: "v1.30.3", CreatedAt: made, UpdatedAt: made,
 		}
 		if role == hanok.RoleWorker {
@@ -138,8 +74,8 @@ func (f *fixture) addCluster() {
 	}
 	f.ok(f.store.Update(f.Context(), func(tx store.Tx) error {
 		err := tx.PutCluster(hanok.Cluster{
-			UUID: clusterUUID, Name: "prod", ProjectID: p, UserID: f.token.UserID, Keypair: "mykey", FlavorID: f.flavor.ID,
-			FixedNetwork: f.network.ID, FixedSubnet: f.subnet.ID, Status: hanok.CreateComplete, CreatedAt: made, UpdatedAt: made,
+			UUID: clusterUUID, Name: "prod", ProjectID: p, UserID: f.token.UserID, Keypair: "mykey", FlavorID: f.Flavor.ID,
+			FixedNetwork: f.Network.ID, FixedSubnet: f.Subnet.ID, Status: hanok.CreateComplete, CreatedAt: made, UpdatedAt: made,
 		})
 		if err != nil {
 			return err
@@ -168,69 +104,32 @@ func (f *fixture) addCluster() {
 // noToken is for requests without one.
 var noToken infra.Token
 
-type answer struct {
-	status int
-	header http.Header
-	raw    string
-	body   map[string]any
-}
-
-// do sends a request with a token ("" for none).
+// do sends a request with a token.
 func (f *fixture) do(token infra.Token, method, path, body string) answer {
 	f.Helper()
-	req, err := http.NewRequestWithContext(f.Context(), method, f.server.URL+path, strings.NewReader(body))
-	f.ok(err)
+	var headers []string
 	if token.ID != "" {
-		req.Header.Set("X-Auth-Token", token.ID)
+		headers = []string{"X-Auth-Token", token.ID}
 	}
-	resp, err := http.DefaultClient.Do(req)
-	f.ok(err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	f.ok(err)
-	a := answer{status: resp.StatusCode, header: resp.Header, raw: string(b)}
-	if len(b) > 0 {
-		if err := json.Unmarshal(b, &a.body); err != nil {
-			f.Fatalf("%s %s: %d with the body %q: %v", method, path, a.status, b, err)
-		}
-	}
-	return a
+	return answer{apitest.Ask(f, method, f.server.URL+path, body, headers...)}
 }
 
 // get is do for the admin, and wants a 200.
 func (f *fixture) get(path string) answer {
 	f.Helper()
 	a := f.do(f.token, "GET", path, "")
-	if a.status != http.StatusOK {
-		f.Fatalf("GET %s: %d %s", path, a.status, a.raw)
+	if a.Status != http.StatusOK {
+		f.Fatalf("GET %s: %d %s", path, a.Status, a.Raw)
 	}
 	return a
 }
 
-// at follows a path of keys and indices, separated by slashes, into a body.
-func (a answer) at(path string) any {
-	var v any = a.body
-	for key := range strings.SplitSeq(path, "/") {
-		switch x := v.(type) {
-		case map[string]any:
-			v = x[key]
-		case []any:
-			i := int(key[0] - '0')
-			if i >= len(x) {
-				return nil
-			}
-			v = x[i]
-		default:
-			return nil
-		}
-	}
-	return v
-}
+type answer struct{ apitest.Answer }
 
 // field lists one field of each object of a list, joined by spaces.
 func (a answer) field(list, name string) string {
 	var values []string
-	items, _ := a.at(list).([]any)
+	items, _ := a.At(list).([]any)
 	for _, item := range items {
 		s, _ := item.(map[string]any)[name].(string)
 		values = append(values, s)

@@ -16,35 +16,35 @@ func TestKeypairs(t *testing.T) {
 	f := newFixture(t)
 	path := "/compute/v2/" + f.token.ProjectID + "/os-keypairs"
 	made := f.do(f.token, "POST", path, `{"keypair":{"name":"mine","public_key":"`+publicKey+`"}}`)
-	if made.status != 200 || made.at("keypair/name") != "mine" || made.at("keypair/public_key") != publicKey ||
-		made.at("keypair/private_key") != nil || made.at("keypair/user_id") != f.token.UserID {
-		t.Fatalf("import: %d %s", made.status, made.raw)
+	if made.Status != 200 || made.At("keypair/name") != "mine" || made.At("keypair/public_key") != publicKey ||
+		made.At("keypair/private_key") != nil || made.At("keypair/user_id") != f.token.UserID {
+		t.Fatalf("import: %d %s", made.Status, made.Raw)
 	}
 	generated := f.do(f.token, "POST", "/compute/v2.1/os-keypairs", `{"keypair":{"name":"new one","type":"ssh","user_id":"`+f.token.UserID+`"}}`)
-	private, _ := generated.at("keypair/private_key").(string)
-	if _, err := ssh.ParsePrivateKey([]byte(private)); generated.status != 200 || err != nil {
-		t.Fatalf("generate: %d, private key: %v", generated.status, err)
+	private, _ := generated.At("keypair/private_key").(string)
+	if _, err := ssh.ParsePrivateKey([]byte(private)); generated.Status != 200 || err != nil {
+		t.Fatalf("generate: %d, private key: %v", generated.Status, err)
 	}
 	list := f.get(path)
-	if list.at("keypairs/0/keypair/name") != "mine" || list.at("keypairs/1/keypair/name") != "new one" || strings.Contains(list.raw, "PRIVATE") {
-		t.Errorf("list: %s", list.raw)
+	if list.At("keypairs/0/keypair/name") != "mine" || list.At("keypairs/1/keypair/name") != "new one" || strings.Contains(list.Raw, "PRIVATE") {
+		t.Errorf("list: %s", list.Raw)
 	}
-	if next := f.get(path + "?limit=1&marker=mine"); next.at("keypairs/0/keypair/name") != "new one" {
-		t.Errorf("the page after the first: %s", next.raw)
+	if next := f.get(path + "?limit=1&marker=mine"); next.At("keypairs/0/keypair/name") != "new one" {
+		t.Errorf("the page after the first: %s", next.Raw)
 	}
 	one := f.get(path + "/new%20one")
-	if one.at("keypair/fingerprint") != generated.at("keypair/fingerprint") || one.at("keypair/created_at") == nil || one.at("keypair/private_key") != nil {
-		t.Errorf("one: %s", one.raw)
+	if one.At("keypair/fingerprint") != generated.At("keypair/fingerprint") || one.At("keypair/created_at") == nil || one.At("keypair/private_key") != nil {
+		t.Errorf("one: %s", one.Raw)
 	}
-	if other := f.do(f.eve, "GET", "/compute/v2.1/os-keypairs/mine", ""); other.status != 404 {
-		t.Errorf("another's key pair: %d", other.status)
+	if other := f.do(f.eve, "GET", "/compute/v2.1/os-keypairs/mine", ""); other.Status != 404 {
+		t.Errorf("another's key pair: %d", other.Status)
 	}
-	if gone := f.do(f.token, "DELETE", path+"/mine", ""); gone.status != 202 || gone.raw != "" {
-		t.Errorf("delete: %d %s", gone.status, gone.raw)
+	if gone := f.do(f.token, "DELETE", path+"/mine", ""); gone.Status != 202 || gone.Raw != "" {
+		t.Errorf("delete: %d %s", gone.Status, gone.Raw)
 	}
 	for _, method := range []string{"GET", "DELETE"} {
-		if a := f.do(f.token, method, path+"/mine", ""); a.status != 404 || a.at("itemNotFound/code") != 404.0 {
-			t.Errorf("%s after the delete: %d %s", method, a.status, a.raw)
+		if a := f.do(f.token, method, path+"/mine", ""); a.Status != 404 || a.At("itemNotFound/code") != 404.0 {
+			t.Errorf("%s after the delete: %d %s", method, a.Status, a.Raw)
 		}
 	}
 }
@@ -53,8 +53,8 @@ func TestCreateKeypairRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const path = "/compute/v2.1/os-keypairs"
-	if a := f.do(f.token, "POST", path, `{"keypair":{"name":"taken"}}`); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.raw)
+	if a := f.do(f.token, "POST", path, `{"keypair":{"name":"taken"}}`); a.Status != 200 {
+		t.Fatalf("%d %s", a.Status, a.Raw)
 	}
 	for _, test := range []struct {
 		name, body string
@@ -77,12 +77,12 @@ func TestCreateKeypairRefuses(t *testing.T) {
 		{"oversized", `{"keypair":{"name":"` + strings.Repeat("x", request.MaxBody) + `"}}`, 413, "overLimit", "larger"},
 	} {
 		a := f.do(f.token, "POST", path, test.body)
-		message, _ := a.at(test.shape + "/message").(string)
-		if a.status != test.status || !strings.Contains(message, test.names) {
-			t.Errorf("%s: %d %s\nwant %d naming %q", test.name, a.status, a.raw, test.status, test.names)
+		message, _ := a.At(test.shape + "/message").(string)
+		if a.Status != test.status || !strings.Contains(message, test.names) {
+			t.Errorf("%s: %d %s\nwant %d naming %q", test.name, a.Status, a.Raw, test.status, test.names)
 		}
 	}
-	if list := f.get(path); len(list.at("keypairs").([]any)) != 1 {
-		t.Errorf("a refusal left something: %s", list.raw)
+	if list := f.get(path); len(list.At("keypairs").([]any)) != 1 {
+		t.Errorf("a refusal left something: %s", list.Raw)
 	}
 }

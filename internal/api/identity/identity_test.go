@@ -15,21 +15,21 @@ func TestVersions(t *testing.T) {
 		values map[string]any
 	}{
 		{"/identity", http.StatusMultipleChoices, map[string]any{
-			"versions.values.0.id": "v3.14", "versions.values.0.links.0.href": f.server.URL + "/identity/v3/",
-			"versions.values.1.id": "v2.0", "versions.values.1.links.0.href": f.server.URL + "/identity/v2.0/",
+			"versions/values/0/id": "v3.14", "versions/values/0/links/0/href": f.server.URL + "/identity/v3/",
+			"versions/values/1/id": "v2.0", "versions/values/1/links/0/href": f.server.URL + "/identity/v2.0/",
 		}},
-		{"/identity/", http.StatusMultipleChoices, map[string]any{"versions.values.0.status": "stable"}},
-		{"/identity/v3", 200, map[string]any{"version.id": "v3.14", "version.links.0.rel": "self", "version.links.0.href": f.server.URL + "/identity/v3/"}},
-		{"/identity/v3/", 200, map[string]any{"version.status": "stable"}},
-		{"/identity/v2.0", 200, map[string]any{"version.id": "v2.0", "version.status": "stable"}},
-		{"/identity/v2.0/", 200, map[string]any{"version.id": "v2.0"}},
+		{"/identity/", http.StatusMultipleChoices, map[string]any{"versions/values/0/status": "stable"}},
+		{"/identity/v3", 200, map[string]any{"version/id": "v3.14", "version/links/0/rel": "self", "version/links/0/href": f.server.URL + "/identity/v3/"}},
+		{"/identity/v3/", 200, map[string]any{"version/status": "stable"}},
+		{"/identity/v2.0", 200, map[string]any{"version/id": "v2.0", "version/status": "stable"}},
+		{"/identity/v2.0/", 200, map[string]any{"version/id": "v2.0"}},
 	} {
 		a := f.do("GET", test.path, "")
-		if a.status != test.status {
-			t.Errorf("%s: status %d, want %d", test.path, a.status, test.status)
+		if a.Status != test.status {
+			t.Errorf("%s: status %d, want %d", test.path, a.Status, test.status)
 		}
 		for path, want := range test.values {
-			if got := a.at(path); got != want {
+			if got := a.At(path); got != want {
 				t.Errorf("%s: %s = %v, want %v", test.path, path, got, want)
 			}
 		}
@@ -81,24 +81,24 @@ func TestProjectPaths(t *testing.T) {
 			headers = []string{"X-Auth-Token", test.token}
 		}
 		a := f.do("GET", test.path, "", headers...)
-		if a.status != test.status {
-			t.Errorf("%s: status %d, want %d: %s", test.path, a.status, test.status, a.raw)
+		if a.Status != test.status {
+			t.Errorf("%s: status %d, want %d: %s", test.path, a.Status, test.status, a.Raw)
 			continue
 		}
-		if a.status >= 400 {
-			if a.at("error.code") != float64(test.status) {
-				t.Errorf("%s: the error is not in Keystone's shape: %s", test.path, a.raw)
+		if a.Status >= 400 {
+			if a.At("error/code") != float64(test.status) {
+				t.Errorf("%s: the error is not in Keystone's shape: %s", test.path, a.Raw)
 			}
 			continue
 		}
 		var names []string
 		for _, key := range []string{"projects", "tenants"} {
-			list, _ := a.at(key).([]any)
+			list, _ := a.At(key).([]any)
 			for _, p := range list {
 				names = append(names, p.(map[string]any)["name"].(string))
 			}
 		}
-		if name, ok := a.at("project.name").(string); ok {
+		if name, ok := a.At("project/name").(string); ok {
 			names = append(names, name)
 		}
 		if got := strings.Join(names, " "); got != test.names {
@@ -111,7 +111,7 @@ func TestMethodNotAllowed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	a := f.do("POST", "/identity/v3/projects", "{}", "X-Auth-Token", f.token.ID)
-	if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET, HEAD" || a.at("error.code") != float64(405) {
-		t.Errorf("status %d, Allow %q: %s", a.status, a.header.Get("Allow"), a.raw)
+	if a.Status != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "GET, HEAD" || a.At("error/code") != float64(405) {
+		t.Errorf("status %d, Allow %q: %s", a.Status, a.Header.Get("Allow"), a.Raw)
 	}
 }

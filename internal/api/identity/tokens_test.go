@@ -64,26 +64,26 @@ func TestCreateToken(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := f.do("POST", "/identity/v3/auth/tokens", test.body)
-			if a.status != test.status {
-				t.Fatalf("status %d, want %d: %s", a.status, test.status, a.raw)
+			if a.Status != test.status {
+				t.Fatalf("status %d, want %d: %s", a.Status, test.status, a.Raw)
 			}
-			if strings.Contains(a.raw, password) {
-				t.Errorf("the answer holds the password: %s", a.raw)
+			if strings.Contains(a.Raw, password) {
+				t.Errorf("the answer holds the password: %s", a.Raw)
 			}
 			if test.status != http.StatusCreated {
-				message, _ := a.at("error.message").(string)
-				if !strings.Contains(message, test.message) || a.at("error.code") != float64(test.status) || a.at("error.title") == nil {
-					t.Errorf("error body %s, want the message to name %q", a.raw, test.message)
+				message, _ := a.At("error/message").(string)
+				if !strings.Contains(message, test.message) || a.At("error/code") != float64(test.status) || a.At("error/title") == nil {
+					t.Errorf("error body %s, want the message to name %q", a.Raw, test.message)
 				}
-				if _, ok := a.header["X-Subject-Token"]; ok {
+				if _, ok := a.Header["X-Subject-Token"]; ok {
 					t.Error("a refusal carries a token")
 				}
 				return
 			}
-			if got := a.at("token.project.name"); got != test.project {
+			if got := a.At("token/project/name"); got != test.project {
 				t.Errorf("project %v, want %s", got, test.project)
 			}
-			if _, err := f.identity.Validate(t.Context(), a.header.Get("X-Subject-Token")); err != nil {
+			if _, err := f.identity.Validate(t.Context(), a.Header.Get("X-Subject-Token")); err != nil {
 				t.Errorf("the token of the header: %v", err)
 			}
 		})
@@ -96,21 +96,21 @@ func TestTokenBody(t *testing.T) {
 	f := newFixture(t)
 	a := f.do("POST", "/identity/v3/auth/tokens", passwordBody("admin", password, ""))
 	for path, want := range map[string]any{
-		"token.user.name": "admin", "token.user.id": f.token.UserID, "token.user.domain.id": "default",
-		"token.project.id": f.token.ProjectID, "token.project.domain.name": "Default",
-		"token.methods.0": "password", "token.roles.0.name": "admin", "token.roles.1.name": "member",
+		"token/user/name": "admin", "token/user/id": f.token.UserID, "token/user/domain/id": "default",
+		"token/project/id": f.token.ProjectID, "token/project/domain/name": "Default",
+		"token/methods/0": "password", "token/roles/0/name": "admin", "token/roles/1/name": "member",
 	} {
-		if got := a.at(path); got != want {
+		if got := a.At(path); got != want {
 			t.Errorf("%s = %v, want %v", path, got, want)
 		}
 	}
-	for _, path := range []string{"token.expires_at", "token.issued_at"} {
-		s, _ := a.at(path).(string)
+	for _, path := range []string{"token/expires_at", "token/issued_at"} {
+		s, _ := a.At(path).(string)
 		if _, err := time.Parse(time.RFC3339, s); err != nil || !strings.HasSuffix(s, "Z") {
 			t.Errorf("%s = %q is no UTC time", path, s)
 		}
 	}
-	entries, _ := a.at("token.catalog").([]any)
+	entries, _ := a.At("token/catalog").([]any)
 	got := map[string]string{}
 	for _, raw := range entries {
 		e := raw.(map[string]any)
@@ -136,7 +136,7 @@ func TestTokenBody(t *testing.T) {
 			t.Errorf("%s is at %q, want %q", entry, got[entry], f.server.URL+path)
 		}
 	}
-	if a := f.do("POST", "/identity/v3/auth/tokens?nocatalog", passwordBody("admin", password, "")); a.at("token.catalog") != nil {
+	if a := f.do("POST", "/identity/v3/auth/tokens?nocatalog", passwordBody("admin", password, "")); a.At("token/catalog") != nil {
 		t.Error("?nocatalog gives a catalogue")
 	}
 }
@@ -145,7 +145,7 @@ func TestShowAndRevokeToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const path = "/identity/v3/auth/tokens"
-	subject := f.login("admin")
+	subject := f.token
 	mine := []string{"X-Auth-Token", f.reader.ID}
 	about := append([]string{"X-Subject-Token", subject.ID}, mine...)
 	for _, test := range []struct {
@@ -168,18 +168,18 @@ func TestShowAndRevokeToken(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := f.do(test.method, path, "", test.headers...)
-			if a.status != test.status {
-				t.Fatalf("status %d, want %d: %s", a.status, test.status, a.raw)
+			if a.Status != test.status {
+				t.Fatalf("status %d, want %d: %s", a.Status, test.status, a.Raw)
 			}
 			switch {
-			case test.name == "get" && (a.at("token.user.name") != "admin" || a.header.Get("X-Subject-Token") != subject.ID):
-				t.Errorf("answer %s", a.raw)
-			case (test.name == "head" || test.status == 204) && a.raw != "":
-				t.Errorf("a body where none belongs: %s", a.raw)
-			case test.status == 401 && a.header.Get("WWW-Authenticate") == "":
+			case test.name == "get" && (a.At("token/user/name") != "admin" || a.Header.Get("X-Subject-Token") != subject.ID):
+				t.Errorf("answer %s", a.Raw)
+			case (test.name == "head" || test.status == 204) && a.Raw != "":
+				t.Errorf("a body where none belongs: %s", a.Raw)
+			case test.status == 401 && a.Header.Get("WWW-Authenticate") == "":
 				t.Error("a 401 without WWW-Authenticate")
-			case test.status == 405 && a.header.Get("Allow") != "GET, HEAD, POST, DELETE":
-				t.Errorf("Allow: %s", a.header.Get("Allow"))
+			case test.status == 405 && a.Header.Get("Allow") != "GET, HEAD, POST, DELETE":
+				t.Errorf("Allow: %s", a.Header.Get("Allow"))
 			}
 		})
 	}
@@ -210,31 +210,31 @@ func TestCreateTokenV2(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := f.do("POST", "/identity/v2.0/tokens", test.body)
-			if a.status != test.status {
-				t.Fatalf("status %d, want %d: %s", a.status, test.status, a.raw)
+			if a.Status != test.status {
+				t.Fatalf("status %d, want %d: %s", a.Status, test.status, a.Raw)
 			}
 			if test.status != 200 {
-				if message, _ := a.at("error.message").(string); !strings.Contains(message, test.message) {
-					t.Errorf("error %s does not name %q", a.raw, test.message)
+				if message, _ := a.At("error/message").(string); !strings.Contains(message, test.message) {
+					t.Errorf("error %s does not name %q", a.Raw, test.message)
 				}
 				return
 			}
-			if got := a.at("access.token.tenant.name"); got != test.project {
+			if got := a.At("access/token/tenant/name"); got != test.project {
 				t.Errorf("tenant %v, want %s", got, test.project)
 			}
-			id, _ := a.at("access.token.id").(string)
+			id, _ := a.At("access/token/id").(string)
 			if _, err := f.identity.Validate(t.Context(), id); err != nil {
 				t.Errorf("the token: %v", err)
 			}
-			expires, _ := a.at("access.token.expires").(string)
+			expires, _ := a.At("access/token/expires").(string)
 			if _, err := time.Parse("2006-01-02T15:04:05Z", expires); err != nil {
 				t.Errorf("expires %q: %v", expires, err)
 			}
-			if a.at("access.user.name") == nil || a.at("access.user.roles.0.name") == nil || a.at("access.metadata.roles.0") == nil {
-				t.Errorf("the user or its roles are missing: %s", a.raw)
+			if a.At("access/user/name") == nil || a.At("access/user/roles/0/name") == nil || a.At("access/metadata/roles/0") == nil {
+				t.Errorf("the user or its roles are missing: %s", a.Raw)
 			}
 			urls := map[string]any{}
-			for _, raw := range a.at("access.serviceCatalog").([]any) {
+			for _, raw := range a.At("access/serviceCatalog").([]any) {
 				e := raw.(map[string]any)
 				ep := e["endpoints"].([]any)[0].(map[string]any)
 				urls[e["type"].(string)] = ep["publicURL"]
@@ -256,7 +256,7 @@ func TestTooManyFailures(t *testing.T) {
 		f.do("POST", "/identity/v3/auth/tokens", passwordBody("admin", "wrong", ""))
 	}
 	a := f.do("POST", "/identity/v2.0/tokens", `{"auth":{"passwordCredentials":{"username":"admin","password":"wrong"}}}`)
-	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
-		t.Errorf("status %d, Retry-After %q: %s", a.status, a.header.Get("Retry-After"), a.raw)
+	if a.Status != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
+		t.Errorf("status %d, Retry-After %q: %s", a.Status, a.Header.Get("Retry-After"), a.Raw)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/hanok/hanok/internal/api/respond"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/infra/embedded/embeddedtest"
 	"github.com/hanok/hanok/internal/store"
 	"github.com/hanok/hanok/internal/store/sqlite"
 )
@@ -41,22 +41,16 @@ type cloud struct {
 
 func newCloud(t testing.TB) *cloud {
 	t.Helper()
-	ctx := context.Background()
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "hanok.db")})
+	seeded := embeddedtest.New(t)
+	s, identity, catalogue := seeded.Store, seeded.Identity, seeded.Catalogue
+	c := &cloud{
+		t: t, store: s, identity: identity, engine: &recordingEngine{}, admin: seeded.Admin,
+		other:  seeded.AddUser("other-user", "other", infra.RoleMember),
+		reader: seeded.AddUser("reader-user", "demo", infra.RoleReader),
+	}
+	_, _, err := catalogue.CreateKeypair(context.Background(), c.admin.ProjectID, c.admin.UserID, "test-keypair", "")
 	must(t, err)
-	t.Cleanup(func() { must(t, s.Close()) })
-	identity := embedded.NewIdentity(s, embedded.IdentityOptions{})
-	catalogue := embedded.NewCatalogue(s)
-	seed, err := embedded.Seed(ctx, s, identity, "")
-	must(t, err)
-	c := &cloud{t: t, store: s, identity: identity, engine: &recordingEngine{}}
-	c.admin, err = identity.Authenticate(ctx, infra.Credentials{UserName: seed.UserName, Password: seed.Password, ProjectName: seed.ProjectName})
-	must(t, err)
-	c.other = c.user("other-user", "other", infra.RoleMember)
-	c.reader = c.user("reader-user", seed.ProjectName, infra.RoleReader)
-	_, _, err = catalogue.CreateKeypair(ctx, c.admin.ProjectID, c.admin.UserID, "test-keypair", "")
-	must(t, err)
-	c.good = c.goodRequest(catalogue)
+	c.good = goodRequest(seeded.Choose())
 	api := New(Config{
 		Store: s, Engine: c.engine, Catalogue: catalogue, Identity: identity, Projects: identity,
 		Bundles: func() []string { return []string{"v1.30.3"} }, MaxImageBytes: 1 << 20,
@@ -72,50 +66,16 @@ func newCloud(t testing.TB) *cloud {
 	return c
 }
 
-// user makes a user with a role in a project, which it makes where it is not there.
-func (c *cloud) user(name, project, role string) infra.Token {
-	c.t.Helper()
-	ctx := context.Background()
-	if _, err := c.identity.CreateProject(ctx, project); err != nil && hanok.KindOf(err) != hanok.KindConflict {
-		c.t.Fatal(err)
+func goodRequest(of embeddedtest.Choice) map[string]any {
+	return map[string]any{
+		"cluster_template_id": "iaas_console", "keypair": "test-keypair", "name": "test-k8s", "node_count": 2,
+		"flavor_id": of.Flavor.ID, "fixed_network": of.Network.ID, "fixed_subnet": of.Subnet.ID,
+		"labels": map[string]any{
+			"availability_zone": "kr-pub-a", "boot_volume_size": "20", "boot_volume_type": "General HDD", "ca_enable": "false",
+			"cert_manager_api": "True", "kube_tag": "v1.30.3", "master_lb_floating_ip_enabled": "true", "node_image": of.Image.ID,
+			"external_network_id": of.External.ID, "external_subnet_id_list": of.ExternalSubnet.ID,
+		},
 	}
-	password := embedded.GeneratePassword()
-	projects, err := c.identity.AllProjects(ctx)
-	must(c.t, err)
-	for _, p := range projects {
-		if p.Name == project {
-			_, err := c.identity.CreateUser(ctx, name, password, p.ID)
-			must(c.t, err)
-			must(c.t, c.identity.SetRoles(ctx, name, p.ID, role))
-		}
-	}
-	token, err := c.identity.Authenticate(ctx, infra.Credentials{UserName: name, Password: password, ProjectName: project})
-	must(c.t, err)
-	return token
-}
-
-func (c *cloud) goodRequest(catalogue *embedded.Catalogue) map[string]any {
-	ctx, project := context.Background(), c.admin.ProjectID
-	labels := map[string]any{
-		"availability_zone": "kr-pub-a", "boot_volume_size": "20", "boot_volume_type": "General HDD", "ca_enable": "false",
-		"cert_manager_api": "True", "kube_tag": "v1.30.3", "master_lb_floating_ip_enabled": "true",
-	}
-	body := map[string]any{"cluster_template_id": "iaas_console", "keypair": "test-keypair", "name": "test-k8s", "node_count": 2, "labels": labels}
-	images, err := catalogue.Images(ctx, project)
-	must(c.t, err)
-	flavors, err := catalogue.Flavors(ctx, project)
-	must(c.t, err)
-	subnets, err := catalogue.Subnets(ctx, project)
-	must(c.t, err)
-	labels["node_image"], body["flavor_id"] = images[0].ID, flavors[0].ID
-	for _, s := range subnets {
-		if s.External {
-			labels["external_network_id"], labels["external_subnet_id_list"] = s.NetworkID, s.ID
-		} else if s.InternetGateway {
-			body["fixed_network"], body["fixed_subnet"] = s.NetworkID, s.ID
-		}
-	}
-	return body
 }
 
 // reply is a response, read.

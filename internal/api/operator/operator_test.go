@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,8 +14,8 @@ import (
 	"github.com/hanok/hanok/internal/api/operator"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/embedded"
+	"github.com/hanok/hanok/internal/infra/embedded/embeddedtest"
 	"github.com/hanok/hanok/internal/machine"
-	"github.com/hanok/hanok/internal/store/sqlite"
 )
 
 type world struct {
@@ -27,15 +26,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	accounts := embedded.NewIdentity(s, embedded.IdentityOptions{})
-	if _, err := embedded.Seed(t.Context(), s, accounts, "the first password"); err != nil {
-		t.Fatal(err)
-	}
+	c := embeddedtest.New(t)
 	status := func(context.Context) (operator.Status, error) {
 		return operator.Status{Version: "v1", Installation: "abcdef"}, nil
 	}
@@ -46,10 +37,10 @@ func newWorld(t *testing.T) *world {
 		return operator.Node{Name: node, UUID: "5801ef8a-3760-4858-b467-fc4c1201241d", Machine: "ACTIVE", Report: &machine.Report{Ready: true}}, nil
 	}
 	srv := httptest.NewServer(operator.New(operator.Config{
-		Accounts: accounts, Catalogue: embedded.NewCatalogue(s), Store: s, Status: status, Inspect: inspect,
+		Accounts: c.Identity, Catalogue: c.Catalogue, Store: c.Store, Status: status, Inspect: inspect,
 	}))
 	t.Cleanup(srv.Close)
-	return &world{t: t, url: srv.URL, accounts: accounts}
+	return &world{t: t, url: srv.URL, accounts: c.Identity}
 }
 
 // do sends a body (nil for none) and checks the status; it gives the answer.
