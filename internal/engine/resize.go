@@ -127,7 +127,17 @@ func leaving(c hanok.Cluster, nodes []hanok.Node, count int, named []string) (gr
 	for _, n := range found {
 		in.Nodes = append(in.Nodes, n.Key)
 	}
+	if err == nil && !someRun(nodes, in.Nodes) && someRun(nodes, nil) {
+		err = hanok.Invalid("nodes_to_remove", "names every running node of the group; at least one must go on running: start another first, or remove stopped ones")
+	}
 	return in, err
+}
+
+// someRun tells whether a node besides those left out is not stopped.
+func someRun(nodes []hanok.Node, without []string) bool {
+	return slices.ContainsFunc(nodes, func(n hanok.Node) bool {
+		return n.Status != hanok.NodeShutoff && !slices.Contains(without, n.Key)
+	})
 }
 
 // findNodes gives the nodes of a group by UUID, in the order of the request.

@@ -97,6 +97,37 @@ func TestResizeRefused(t *testing.T) {
 	w.agree(t, c)
 }
 
+// TestResizeKeepsOneRunning: a group with a node that runs keeps one, whoever
+// chooses the nodes that leave.
+func TestResizeKeepsOneRunning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, nil)
+	c := completed(t, w, e, 3)
+	_, nodes := w.group(t, c.UUID, hanok.DefaultWorkerGroup)
+	if err := stop(t, e, c, nodes[0].UUID); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	before := w.events(t, c.UUID)
+	_, err := e.Resize(t.Context(), c.UUID, &admission.ResizePlan{NodeCount: 1, Remove: uuidsOf(nodes[1:])})
+	if hanok.KindOf(err) != hanok.KindInvalid || !strings.Contains(err.Error(), "nodes_to_remove") || !strings.Contains(err.Error(), "running") {
+		t.Errorf("only a stopped node would be left: %v", err)
+	}
+	if after := w.events(t, c.UUID); !slices.Equal(before, after) {
+		t.Errorf("the refused request left events: %v", after)
+	}
+	w.agree(t, c)
+	if _, err := e.Resize(t.Context(), c.UUID, &admission.ResizePlan{NodeCount: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c = w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	if _, left := w.group(t, c.UUID, hanok.DefaultWorkerGroup); len(left) != 1 || left[0].Status != hanok.NodeActive {
+		t.Errorf("%+v remain, want one that runs", left)
+	}
+	w.agree(t, c)
+}
+
 // TestGrowthFails: what could not be made is gone again, what was there stays.
 func TestGrowthFails(t *testing.T) {
 	t.Parallel()
