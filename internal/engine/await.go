@@ -119,8 +119,8 @@ func (o *operation) awaitReady(ctx context.Context, step string, workers []hanok
 	}
 	stall := o.e.newStall()
 	ready := 0
+	o.progress.say(step, fmt.Sprintf("%d of %d Ready", ready, len(names)))
 	for {
-		o.progress.say(step, fmt.Sprintf("%d of %d Ready", ready, len(names)))
 		slice, cancel := context.WithTimeout(ctx, 2*time.Second)
 		err := client.WaitNodesReady(slice, names)
 		cancel()

@@ -53,6 +53,29 @@ func TestScriptThatFailsIsTold(t *testing.T) {
 	}
 }
 
+// TestRunningScriptIsTold: whoever waits for a node sees what it waits for.
+func TestRunningScriptIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, nil)
+	c := completed(t, w, e, 1)
+	w.notReady.Store(true)
+	p := groupPlan("scripted", 1)
+	p.Group.Labels = scriptedLabels()
+	if _, err := e.CreateNodeGroup(t.Context(), c.UUID, p); err != nil {
+		t.Fatal(err)
+	}
+	_, nodes := w.group(t, c.UUID, "scripted")
+	w.setReport(nodes[0].Key, machine.Report{Applied: true, Scripts: []machine.ScriptReport{{Name: "userscript", Started: time.Now()}}})
+	eventually(t, "the event tells of the script", func() (bool, string) {
+		first := w.events(t, c.UUID)[0]
+		return strings.Contains(first, nodes[0].Name+" runs its userscript"), first
+	})
+	w.notReady.Store(false)
+	w.setReport(nodes[0].Key, machine.Report{Applied: true, Ready: true, ScriptsDone: true})
+	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+}
+
 // TestUserScriptReachesLaterNodes: the scripts are in the states of nodes, and
 // a change is an event that is done at once.
 func TestUserScriptReachesLaterNodes(t *testing.T) {
