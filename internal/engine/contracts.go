@@ -62,6 +62,11 @@ type KubeClient interface {
 	Drain(ctx context.Context, name string, say func(string)) error
 	// DeletePodsOf forgets the pods of a node whose machine is gone or off.
 	DeletePodsOf(ctx context.Context, name string) error
+	// ScaleDNS sets the replicas of CoreDNS, unless a user did.
+	ScaleDNS(ctx context.Context, replicas int) error
+	// WaitDNS returns when a second replica of CoreDNS serves, if there is to
+	// be one.
+	WaitDNS(ctx context.Context) error
 	Close()
 }
 

@@ -164,7 +164,11 @@ func (o *operation) dropRecord(ctx context.Context, n hanok.Node) error {
 
 // insist repeats a call of the cluster's API until the drain's limit.
 func (o *operation) insist(ctx context.Context, step string, fn func(ctx context.Context) error) error {
-	limit, cancel := context.WithTimeout(ctx, o.e.cfg.Settings.DrainTimeout)
+	return o.insistFor(ctx, o.e.cfg.Settings.DrainTimeout, step, fn)
+}
+
+func (o *operation) insistFor(ctx context.Context, within time.Duration, step string, fn func(ctx context.Context) error) error {
+	limit, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var last error
 	err := kubePatience.retry(limit, o.sayer(step), func(ctx context.Context) error {

@@ -74,7 +74,8 @@ var groupDeleteSteps = []step{
 	{name: "halt", title: "stopping what runs", run: (*operation).awaitHalted},
 	{name: "cordon", title: "cordoning nodes", after: []string{"halt"}, run: (*operation).cordonLeaving},
 	{name: "remove", title: "removing nodes", after: []string{"cordon"}, run: (*operation).removeLeaving},
-	{name: "finish", title: "finishing", after: []string{"remove"}, run: (*operation).finishGroupDelete},
+	dnsStep("remove"),
+	{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroupDelete},
 }
 
 // finishGroupDelete removes the record of the group; its events stay.

@@ -193,14 +193,16 @@ var growSteps = []step{
 	{name: "bundle", title: "checking the Kubernetes bundle", run: (*operation).checkBundle},
 	{name: "machines", title: "making machines", after: []string{"reserve", "bundle"}, run: (*operation).makeAddedMachines},
 	{name: "nodes", title: "nodes", after: []string{"machines"}, run: (*operation).awaitAddedNodes},
-	{name: "finish", title: "finishing", after: []string{"nodes"}, run: (*operation).finishGroup},
+	dnsStep("nodes"),
+	{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroup},
 }
 
 // shrinkSteps take nodes out.
 var shrinkSteps = []step{
 	{name: "cordon", title: "cordoning nodes", run: (*operation).cordonLeaving},
 	{name: "remove", title: "removing nodes", after: []string{"cordon"}, run: (*operation).removeLeaving},
-	{name: "finish", title: "finishing", after: []string{"remove"}, run: (*operation).finishGroup},
+	dnsStep("remove"),
+	{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroup},
 }
 
 // given gives the nodes that the operation was given and that still have a record.

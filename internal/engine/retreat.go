@@ -41,17 +41,18 @@ func (o *operation) retreat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.event.Type == hanok.NodeGroupFlavor {
-		return o.retreatRoll(ctx, staying, added)
-	}
 	var errs []error
-	if len(added) > 0 {
-		errs = append(errs, o.removeUnready(ctx, added))
+	if o.event.Type == hanok.NodeGroupFlavor {
+		errs = append(errs, o.retreatRoll(ctx, staying, added))
+	} else {
+		if len(added) > 0 {
+			errs = append(errs, o.removeUnready(ctx, added))
+		}
+		if len(staying) > 0 && o.event.Type != hanok.NodesStart {
+			errs = append(errs, o.readmit(ctx, staying))
+		}
 	}
-	if len(staying) > 0 && o.event.Type != hanok.NodesStart {
-		errs = append(errs, o.readmit(ctx, staying))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.fitDNS(ctx))...)
 }
 
 // readmit puts nodes back into service that were to leave it. One whose Node

@@ -16,8 +16,9 @@ import (
 // How every node of a group is renewed in place, for each operation that does
 // so:
 //
-//	buffer nodes join → each node: cordon, drain, stop → renewed → started, Ready
-//	                  → buffer nodes: cordon, drain, removed
+//	buffer nodes join, CoreDNS spreads to them
+//	  → each node: cordon, drain, stop → renewed → started, Ready
+//	  → buffer nodes: cordon, drain, removed
 //
 // A crash repeats it from the beginning: nodes that are renewed already are
 // only waited for, and buffers are made only while a node is left to renew.
@@ -46,9 +47,11 @@ func rollingSteps(r renewal) []step {
 		{name: "bundle", title: "checking the Kubernetes bundle", run: (*operation).checkBundle},
 		{name: "machines", title: "making buffer nodes", after: []string{"reserve", "bundle"}, run: buffered((*operation).makeAddedMachines)},
 		{name: "nodes", title: "buffer nodes", after: []string{"machines"}, run: buffered((*operation).awaitAddedNodes)},
-		{name: "roll", title: "renewing nodes", after: []string{"nodes"}, run: func(o *operation, ctx context.Context) error { return o.roll(ctx, r) }},
+		{name: "spread", title: "spreading the cluster's DNS", after: []string{"nodes"}, run: buffered((*operation).fitDNSToRolling)},
+		{name: "roll", title: "renewing nodes", after: []string{"spread"}, run: func(o *operation, ctx context.Context) error { return o.roll(ctx, r) }},
 		{name: "buffers", title: "removing buffer nodes", after: []string{"roll"}, run: (*operation).removeBuffers},
-		{name: "finish", title: "finishing", after: []string{"buffers"}, run: (*operation).finishGroup},
+		dnsStep("buffers"),
+		{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroup},
 	}
 }
 

@@ -28,7 +28,8 @@ func (e *Engine) StartNodes(ctx context.Context, clusterUUID, group string, uuid
 // startSteps start nodes.
 var startSteps = []step{
 	{name: "start", title: "starting nodes", run: (*operation).startGiven},
-	{name: "finish", title: "finishing", after: []string{"start"}, run: (*operation).finishGroup},
+	dnsStep("start"),
+	{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroup},
 }
 
 // startGiven starts the nodes, all at once.

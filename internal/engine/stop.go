@@ -67,7 +67,8 @@ func (e *Engine) nodeAction(ctx context.Context, clusterUUID, group string, uuid
 var stopSteps = []step{
 	{name: "cordon", title: "cordoning nodes", run: (*operation).cordonLeaving},
 	{name: "stop", title: "stopping nodes", after: []string{"cordon"}, run: (*operation).stopGiven},
-	{name: "finish", title: "finishing", after: []string{"stop"}, run: (*operation).finishGroup},
+	dnsStep("stop"),
+	{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroup},
 }
 
 // stopGiven stops the nodes one after the other. One that cannot be drained

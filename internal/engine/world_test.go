@@ -40,6 +40,7 @@ type world struct {
 	objects map[string]*nodeObject // Node objects by name
 	booted  map[string]time.Time   // by machine: the boot that is registered
 	blocked map[string]string      // by node: the pod that never leaves
+	dns     dnsOfWorld
 }
 
 func newWorld(t *testing.T, options fake.Options) *world {

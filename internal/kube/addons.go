@@ -35,15 +35,14 @@ var addonResources = map[schema.GroupKind]struct{ version, resource string }{
 	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}: {"v1", "clusterrolebindings"},
 	{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}:        {"v1", "rolebindings"},
 	{Group: "apiregistration.k8s.io", Kind: "APIService"}:            {"v1", "apiservices"},
+	{Group: "policy", Kind: "PodDisruptionBudget"}:                   {"v1", "poddisruptionbudgets"},
 }
 
 // addonObjects renders every object of the add-ons for a cluster.
 func addonObjects(f Facts, workers int) ([]*unstructured.Unstructured, error) {
 	values := map[string]any{
 		"Domain": clusterDomain, "DNS": f.DNSAddress().String(),
-		// Two replicas survive the loss of a node; on one node the second
-		// would only cost memory.
-		"Replicas": min(2, max(1, workers)),
+		"Replicas": DNSReplicas(workers), "ReplicasNote": dnsReplicas,
 		// CoreDNS does not start when it is to forward to nobody.
 		"OutsideDNS": f.OutsideDNS,
 		"CoreDNS":    imageCoreDNS, "MetricsServer": imageMetricsServer,

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -89,6 +90,7 @@ type NodeState struct {
 	Name       string
 	Ready      bool
 	Reason     string // of the Ready condition, when not ready
+	Tainted    bool   // by a user: it takes those pods alone that tolerate that
 	PodCIDR    string
 	ProviderID string
 	Addresses  []netip.Addr
@@ -196,6 +198,8 @@ func nodeState(o *unstructured.Unstructured) NodeState {
 	s := NodeState{Name: o.GetName()}
 	s.PodCIDR, _, _ = unstructured.NestedString(o.Object, "spec", "podCIDR")
 	s.ProviderID, _, _ = unstructured.NestedString(o.Object, "spec", "providerID")
+	taints, _, _ := unstructured.NestedSlice(o.Object, "spec", "taints")
+	s.Tainted = slices.ContainsFunc(taints, keepsPodsOff)
 	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	s.Reason = "no status yet"
 	for _, c := range conditions {
@@ -219,4 +223,12 @@ func nodeState(o *unstructured.Unstructured) NodeState {
 		}
 	}
 	return s
+}
+
+// keepsPodsOff tells whether a taint closes a node to ordinary pods for good:
+// Kubernetes' own come and go with the node's conditions.
+func keepsPodsOff(taint any) bool {
+	m, _ := taint.(map[string]any)
+	key, _ := m["key"].(string)
+	return m["effect"] != "PreferNoSchedule" && !strings.HasPrefix(key, "node.kubernetes.io/")
 }
