@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"net/http"
-
 	"github.com/spf13/cobra"
 
 	"github.com/hanok/hanok/internal/api/operator"
@@ -22,12 +19,7 @@ lets requests that were written for another cloud find it.`,
 		Example: "  hanok image create ubuntu-22.04 --id f462a2a5-ba24-46d6-b7a1-9a9febcd3cfc --min-disk 20",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i.Name = args[0]
-			var made operator.Image
-			err := s.do(cmd.Context(), http.MethodPost, "/images", i, &made)
-			if err == nil {
-				fmt.Fprintln(e.out, made.ID)
-			}
-			return err
+			return s.create(cmd.Context(), e.out, "/images", i)
 		},
 	}
 	create.Flags().IntVar(&i.MinDisk, "min-disk", 20, "smallest boot volume in GB")

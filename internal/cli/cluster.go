@@ -61,11 +61,7 @@ func newClusterShow(e env) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		Example: "  hanok cluster show demo",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
-			cl, err := c.Cluster(cmd.Context(), args[0])
+			_, cl, err := connectTo(cmd.Context(), e, args[0])
 			if err != nil {
 				return err
 			}

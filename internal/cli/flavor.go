@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"net/http"
-
 	"github.com/spf13/cobra"
 
 	"github.com/hanok/hanok/internal/api/operator"
@@ -31,12 +28,7 @@ func newFlavorCreate(e env, s *socket) *cobra.Command {
 		Example: "  hanok flavor create m2.c4m16 --vcpus 4 --ram 16384",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Name = args[0]
-			var made operator.Flavor
-			err := s.do(cmd.Context(), http.MethodPost, "/flavors", f, &made)
-			if err == nil {
-				fmt.Fprintln(e.out, made.ID)
-			}
-			return err
+			return s.create(cmd.Context(), e.out, "/flavors", f)
 		},
 	}
 	cmd.Flags().IntVar(&f.VCPUs, "vcpus", 1, "number of CPUs")

@@ -31,12 +31,8 @@ set imagePullPolicy: Always.`,
 		Example: `  docker save myapp:v1 | hanok image load demo -
   hanok image load demo myapp.tar`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			// The upload cannot be sent twice: find a wrong name before it.
-			cl, err := c.Cluster(cmd.Context(), args[0])
+			c, cl, err := connectTo(cmd.Context(), e, args[0])
 			if err != nil {
 				return err
 			}

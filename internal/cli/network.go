@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"net/http"
-
 	"github.com/spf13/cobra"
 
 	"github.com/hanok/hanok/internal/api/operator"
@@ -24,12 +21,7 @@ func newNetworkCommand(e env) *cobra.Command {
 				return usagef("--cidr is missing: the range of addresses")
 			}
 			n.Name = args[0]
-			var made operator.Network
-			err := s.do(cmd.Context(), http.MethodPost, "/networks", n, &made)
-			if err == nil {
-				fmt.Fprintln(e.out, made.ID)
-			}
-			return err
+			return s.create(cmd.Context(), e.out, "/networks", n)
 		},
 	}
 	create.Flags().StringVar(&n.Project, "project", embedded.SeedProject, "project, by name or id")
@@ -56,12 +48,7 @@ func newSubnetCommand(e env) *cobra.Command {
 				return usagef("--network and --cidr must be given")
 			}
 			sub.Name = args[0]
-			var made operator.Subnet
-			err := s.do(cmd.Context(), http.MethodPost, "/subnets", sub, &made)
-			if err == nil {
-				fmt.Fprintln(e.out, made.ID)
-			}
-			return err
+			return s.create(cmd.Context(), e.out, "/subnets", sub)
 		},
 	}
 	create.Flags().StringVar(&sub.Network, "network", "", "VPC, by id, or by name where no other has it")

@@ -38,12 +38,8 @@ func newNodePower(e env, p power) *cobra.Command {
 		Example: "  hanok node " + p.use + " demo demo-default-w-ohw5ab5wpzug-node-0 --wait",
 		Long:    p.short + ". Nodes are named by name or UUID, and are of one node group.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			ctx := cmd.Context()
-			cl, err := c.Cluster(ctx, args[0])
+			c, cl, err := connectTo(ctx, e, args[0])
 			if err != nil {
 				return err
 			}

@@ -22,16 +22,8 @@ afterwards.`,
 		Args:    cobra.ExactArgs(3),
 		Example: "  hanok nodegroup flavor demo default-worker m2.c4m8 --wait",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			ctx := cmd.Context()
-			cl, err := c.Cluster(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			g, err := c.NodeGroup(ctx, cl.UUID, args[1])
+			c, cl, g, err := connectToGroup(ctx, e, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -78,12 +70,8 @@ exist are not touched. A group begins with one by --label user_script_v2=SCRIPT.
 			if err != nil {
 				return err
 			}
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			ctx := cmd.Context()
-			cl, err := c.Cluster(ctx, args[0])
+			c, cl, err := connectTo(ctx, e, args[0])
 			if err != nil {
 				return err
 			}

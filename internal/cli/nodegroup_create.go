@@ -30,12 +30,8 @@ flavor, image, zone and boot volume.`,
 		Example: `  hanok nodegroup create demo batch --node-count 2 --wait
   hanok nodegroup create demo big --flavor m2.c4m8`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			ctx := cmd.Context()
-			cl, err := c.Cluster(ctx, args[0])
+			c, cl, err := connectTo(ctx, e, args[0])
 			if err != nil {
 				return err
 			}
@@ -130,16 +126,8 @@ func newNodeGroupDelete(e env) *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		Example: "  hanok nodegroup delete demo batch --wait",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			ctx := cmd.Context()
-			cl, err := c.Cluster(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			g, err := c.NodeGroup(ctx, cl.UUID, args[1])
+			c, cl, g, err := connectToGroup(ctx, e, args[0], args[1])
 			if err != nil {
 				return err
 			}

@@ -29,12 +29,8 @@ without it the service takes those that are not Ready, then the youngest.`,
 			if err != nil {
 				return usagef("COUNT %q is not a number", args[1])
 			}
-			c, err := connect(e)
-			if err != nil {
-				return err
-			}
 			ctx := cmd.Context()
-			cl, g, err := findGroup(ctx, c, args[0], group)
+			c, cl, g, err := connectToGroup(ctx, e, args[0], group)
 			if err != nil {
 				return err
 			}
@@ -61,27 +57,6 @@ without it the service takes those that are not Ready, then the youngest.`,
 	fl.StringArrayVar(&remove, "remove", nil, "node that shall go, name or UUID (repeatable)")
 	fl.BoolVar(&wait, "wait", false, "wait until the group has its nodes, and show progress")
 	return cmd
-}
-
-// findGroup finds a cluster and one of its groups; group "" is the default one.
-func findGroup(ctx context.Context, c *client.Client, cluster, group string) (cl client.Cluster, g client.NodeGroup, err error) {
-	if cl, err = c.Cluster(ctx, cluster); err != nil {
-		return cl, g, err
-	}
-	if group != "" {
-		g, err = c.NodeGroup(ctx, cl.UUID, group)
-		return cl, g, err
-	}
-	groups, err := c.NodeGroups(ctx, cl.UUID)
-	if err != nil {
-		return cl, g, err
-	}
-	for _, g := range groups {
-		if g.IsDefault {
-			return cl, g, nil
-		}
-	}
-	return cl, g, usagef("the cluster has no default worker group: name one with --nodegroup")
 }
 
 // nodeUUIDs gives the UUIDs of a cluster's nodes that are named by UUID or name.

@@ -20,12 +20,12 @@ func newUserCommand(e env) *cobra.Command {
 		Short: "Create, list, change and delete users (as root, on the service's host)",
 	}
 	s.register(e, cmd)
-	cmd.AddCommand(newUserCreate(e, &s), newUserList(e, &s), newUserPassword(e, &s), newUserRoles(&s), &cobra.Command{
-		Use: "delete USER", Short: "Delete a user; the user's clusters stay", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.do(cmd.Context(), http.MethodDelete, "/users/"+url.PathEscape(args[0]), nil, nil)
-		},
-	})
+	cmd.AddCommand(newUserCreate(e, &s), newUserPassword(e, &s), newUserRoles(&s),
+		newOperatorList(e, &s, "/users", "List all users", false,
+			[]any{"ID", "NAME", "DEFAULT_PROJECT", "ENABLED"},
+			func(u operator.User) []any { return []any{u.ID, u.Name, u.DefaultProject, u.Enabled} }),
+		newOperatorDelete(&s, "delete USER", "/users", "Delete a user; the user's clusters stay"),
+	)
 	return cmd
 }
 
@@ -58,27 +58,6 @@ once, or read from standard input.`,
 	cmd.Flags().StringVar(&project, "project", embedded.SeedProject, "project, by name or id")
 	cmd.Flags().StringSliceVar(&roles, "role", []string{"member"}, "roles in the project: admin, member, reader")
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
-	return cmd
-}
-
-func newUserList(e env, s *socket) *cobra.Command {
-	var o output
-	cmd := &cobra.Command{
-		Use: "list", Short: "List all users", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var all []operator.User
-			if err := s.do(cmd.Context(), http.MethodGet, "/users", nil, &all); err != nil {
-				return err
-			}
-			return o.print(e.out, all, func(t *table) {
-				t.row("ID", "NAME", "DEFAULT_PROJECT", "ENABLED")
-				for _, u := range all {
-					t.row(u.ID, u.Name, u.DefaultProject, u.Enabled)
-				}
-			})
-		},
-	}
-	o.register(cmd)
 	return cmd
 }
 

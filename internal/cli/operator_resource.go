@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -45,4 +48,16 @@ func newOperatorDelete(s *socket, use, path, short string) *cobra.Command {
 			return s.do(cmd.Context(), http.MethodDelete, path+"/"+url.PathEscape(args[0]), nil, nil)
 		},
 	}
+}
+
+// create makes a thing at a path of the operators' socket and prints its id.
+func (s *socket) create(ctx context.Context, out io.Writer, path string, thing any) error {
+	var made struct {
+		ID string `json:"id"`
+	}
+	if err := s.do(ctx, http.MethodPost, path, thing, &made); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, made.ID)
+	return err
 }
