@@ -143,7 +143,7 @@ func readCluster(o object, caller infra.Token) (hanok.Cluster, error) {
 	if err := readTolerated(o); err != nil {
 		return c, err
 	}
-	c.Labels, err = readLabels(o)
+	c.Labels, err = readLabels(o, hanok.CheckLabels)
 	c.Version = c.Labels[hanok.LabelKubeTag]
 	return c, err
 }
@@ -162,8 +162,8 @@ func readTolerated(o object) error {
 	return nil
 }
 
-// readLabels reads and checks the labels object.
-func readLabels(o object) (map[string]string, error) {
+// readLabels reads the labels object and checks it by the rules of what has it.
+func readLabels(o object, check func(map[string]string) error) (map[string]string, error) {
 	if !o.sent("labels") {
 		return nil, hanok.Invalid("labels", "is missing")
 	}
@@ -175,7 +175,7 @@ func readLabels(o object) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return labels, hanok.CheckLabels(labels)
+	return labels, check(labels)
 }
 
 // defaultGroup is the worker group that every cluster begins with.

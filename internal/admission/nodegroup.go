@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
@@ -107,29 +106,11 @@ func readGroup(o object, opts Options) (hanok.NodeGroup, error) {
 	if err := readTolerated(o); err != nil {
 		return g, err
 	}
-	if g.Labels, err = readGroupLabels(o); err != nil {
+	if g.Labels, err = readLabels(o, hanok.CheckGroupLabels); err != nil {
 		return g, err
 	}
+	hanok.FillGroupLabels(g.Labels)
 	return g, readBounds(o, &g, opts)
-}
-
-func readGroupLabels(o object) (map[string]string, error) {
-	if !o.sent("labels") {
-		return nil, hanok.Invalid("labels", "is missing")
-	}
-	var raw map[string]json.RawMessage
-	if json.Unmarshal(o["labels"], &raw) != nil {
-		return nil, hanok.Invalid("labels", "must be an object")
-	}
-	labels, err := hanok.ReadLabels(raw)
-	if err != nil {
-		return nil, err
-	}
-	if err := hanok.CheckGroupLabels(labels); err != nil {
-		return nil, err
-	}
-	hanok.FillGroupLabels(labels)
-	return labels, nil
 }
 
 // readBounds reads between how many nodes the group may scale itself: from

@@ -14,11 +14,7 @@ import (
 const maxBody = 1 << 20
 
 func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	opts, err := a.admissionOptions(r)
+	body, opts, err := a.readRequest(w, r)
 	if err != nil {
 		return err
 	}
@@ -33,6 +29,16 @@ func (a *api) createCluster(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Location", respond.BaseURL(r)+"/v1/clusters/"+c.UUID)
 	respond.JSON(w, http.StatusAccepted, uuidBody{c.UUID})
 	return nil
+}
+
+// readRequest reads a body, and what it is admitted by.
+func (a *api) readRequest(w http.ResponseWriter, r *http.Request) ([]byte, admission.Options, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, admission.Options{}, err
+	}
+	opts, err := a.admissionOptions(r)
+	return body, opts, err
 }
 
 // readBody reads a JSON body up to maxBody. To container-infra a larger one is

@@ -17,11 +17,7 @@ func (a *api) createNodeGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	opts, err := a.admissionOptions(r)
+	body, opts, err := a.readRequest(w, r)
 	if err != nil {
 		return err
 	}
@@ -82,11 +78,7 @@ func (a *api) resize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	opts, err := a.admissionOptions(r)
+	body, opts, err := a.readRequest(w, r)
 	if err != nil {
 		return err
 	}

@@ -16,16 +16,12 @@ func (a *api) patchCluster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
+	body, opts, err := a.readRequest(w, r)
 	if err != nil {
 		return err
 	}
 	if !admission.IsJSONPatch(body) {
 		return hanok.Errorf(hanok.KindNotImplemented, "changes of a cluster by type are not built yet; a JSON patch of /node_count is")
-	}
-	opts, err := a.admissionOptions(r)
-	if err != nil {
-		return err
 	}
 	plan, err := admission.Patch(body, true, opts)
 	if err != nil {
@@ -59,11 +55,7 @@ func (a *api) patchNodeGroup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	opts, err := a.admissionOptions(r)
+	body, opts, err := a.readRequest(w, r)
 	if err != nil {
 		return err
 	}
