@@ -12,10 +12,19 @@ import (
 	"strings"
 )
 
+// upstream are Debian's own mirrors, for a host whose apt names none of the
+// tree's release: one of another release or distribution. They are no setting
+// of hanok's: another mirror is named in the host's /etc/apt, beside the keys
+// and proxies that it needs, and is then used.
+var upstream = []string{
+	"deb http://deb.debian.org/debian " + codename + " main",
+	"deb http://deb.debian.org/debian " + codename + "-updates main",
+	"deb http://deb.debian.org/debian-security " + codename + "-security main",
+}
+
 // debianSources returns the Debian mirrors of an apt configuration directory,
-// as one-line sources for the tree's release. Everything else there is left
-// out: third parties, other releases, backports. A host that names no Debian
-// mirror gets Debian's own.
+// as one-line sources for the tree's release; upstream where it has none.
+// Everything else there is left out: third parties, other releases, backports.
 func debianSources(aptDir string) ([]string, error) {
 	files := []string{filepath.Join(aptDir, "sources.list")}
 	for _, pattern := range []string{"*.list", "*.sources"} {
@@ -47,11 +56,7 @@ func debianSources(aptDir string) ([]string, error) {
 		}
 	}
 	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, " "+codename+" ") }) {
-		lines = []string{
-			"deb http://deb.debian.org/debian " + codename + " main",
-			"deb http://deb.debian.org/debian " + codename + "-updates main",
-			"deb http://deb.debian.org/debian-security " + codename + "-security main",
-		}
+		return upstream, nil
 	}
 	return lines, nil
 }
