@@ -9,9 +9,7 @@ import (
 
 func TestWaitForAndProbes(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	p := m.sh("p", "echo start >> $ROOT/starts")
 	p.WaitFor = &machine.Probe{File: "/go"}
 	p.Ready = &machine.Probe{URL: "https://" + s.addr + machine.PathState, CAPath: "/ca.crt", CertPath: certFile, KeyPath: keyFile}

@@ -54,9 +54,7 @@ func TestAgentReplacesItself(t *testing.T) {
 
 func TestAgentThatFailsToReplaceItselfGoesOn(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	before := s.awaitReady(t, s.set(machine.State{Processes: []machine.Process{m.sh("p", "")}}))
 	if err := os.Remove(m.path("agent")); err != nil {
 		t.Fatal(err)
@@ -73,9 +71,7 @@ func TestAgentThatFailsToReplaceItselfGoesOn(t *testing.T) {
 
 func TestAgentThatPanicsStartsAnew(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	state := machine.State{Processes: []machine.Process{m.sh("p", "")}}
 	before := s.awaitReady(t, s.set(state))
 	m.write(t, "version", "two") // which does not panic
@@ -92,9 +88,7 @@ func TestAgentThatPanicsStartsAnew(t *testing.T) {
 // A killed agent leaves processes that are not the next one's children.
 func TestProcessesOfAKilledAgentAreTakenOver(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	state := machine.State{Processes: []machine.Process{m.sh("keeps", ""), m.sh("goes", "")}}
 	before := s.awaitReady(t, s.set(state))
 	m.kill()

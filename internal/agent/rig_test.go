@@ -104,6 +104,15 @@ func (m *testMachine) bootUp(t *testing.T) {
 	}
 }
 
+// newBootedMachine makes a service and a machine of it whose agent runs.
+func newBootedMachine(t *testing.T) (*testService, *testMachine) {
+	t.Helper()
+	s := newTestService(t)
+	m := newTestMachine(t, s)
+	m.bootUp(t)
+	return s, m
+}
+
 // kill ends the agent without a chance to do anything.
 func (m *testMachine) kill() {
 	if m.cmd != nil {

@@ -26,9 +26,7 @@ func scriptNamed(r machine.Report, name string) machine.ScriptReport {
 // first boot, a later state with other scripts, and a second boot.
 func TestScriptsRunOnceBeforeTheProcessesThatWait(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	state := machine.State{
 		Processes: []machine.Process{
 			m.sh("early", ""),
@@ -82,9 +80,7 @@ func TestScriptsRunOnceBeforeTheProcessesThatWait(t *testing.T) {
 
 func TestScriptsSetAfterTheFirstBootDoNotRun(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	state := machine.State{Processes: []machine.Process{m.sh("only", "")}}
 	s.awaitReady(t, s.set(state))
 	state.Scripts = []machine.Script{script("userscript_v2", "#!/bin/sh\ntouch "+m.path("ran")+"\n")}
@@ -110,9 +106,7 @@ func TestScriptsThatCannotEndWell(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newTestService(t)
-			m := newTestMachine(t, s)
-			m.bootUp(t)
+			s, m := newBootedMachine(t)
 			bad := script("userscript", c.content)
 			bad.Timeout = 1
 			r := s.awaitReady(t, s.set(machine.State{
@@ -132,9 +126,7 @@ func TestScriptsThatCannotEndWell(t *testing.T) {
 
 func TestScriptOfAMachineThatStopsIsNotRunAgain(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	version := s.set(machine.State{
 		Scripts:   []machine.Script{script("userscript", "#!/bin/sh\necho run >> "+m.path("runs")+"\nexec sleep 1000\n")},
 		Processes: []machine.Process{m.sh("late", "")}, AfterScripts: []string{"late"},

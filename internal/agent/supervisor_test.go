@@ -11,9 +11,7 @@ import (
 
 func TestProcessThatEndsIsStartedAgain(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	s.set(machine.State{Processes: []machine.Process{
 		{Name: "fails", Argv: []string{"/bin/sh", "-c", "date +%s%N >> $ROOT/starts; echo first line; echo the reason; exit 7"}, Env: []string{"ROOT=" + m.root}},
 		{Name: "missing", Argv: []string{"/no/such/program"}},
@@ -45,9 +43,7 @@ func TestProcessThatEndsIsStartedAgain(t *testing.T) {
 
 func TestOnlyWhatChangedIsRestarted(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	same, changes, reads, goes := m.sh("same", ""), m.sh("changes", ": one"), m.sh("reads", ""), m.sh("goes", "")
 	reads.RestartOn = []string{"/etc/reads.conf"}
 	state := machine.State{
@@ -89,9 +85,7 @@ func TestOnlyWhatChangedIsRestarted(t *testing.T) {
 
 func TestProcessThatDoesNotStopIsKilled(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	stubborn := machine.Process{
 		Name: "stubborn", StopTimeout: 1, Ready: &machine.Probe{File: "/deaf"}, Env: []string{"ROOT=" + m.root},
 		Argv: []string{"/bin/sh", "-c", "trap '' TERM; touch $ROOT/deaf; while :; do sleep 1; done"},
@@ -108,9 +102,7 @@ func TestProcessThatDoesNotStopIsKilled(t *testing.T) {
 
 func TestProcessThatComesBackWaitsForItsFormerSelf(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t)
-	m := newTestMachine(t, s)
-	m.bootUp(t)
+	s, m := newBootedMachine(t)
 	p := machine.Process{
 		Name: "p", Env: []string{"ROOT=" + m.root},
 		Argv: []string{"/bin/sh", "-c", "mkdir $ROOT/lock || exit 9; trap 'sleep 0.3; rmdir $ROOT/lock; exit' TERM; sleep 100 & wait"},
