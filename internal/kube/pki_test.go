@@ -65,14 +65,7 @@ func TestSecretsMakeAWorkingChain(t *testing.T) {
 }
 
 func TestSignTakesOnlyTheKeyFromTheRequest(t *testing.T) {
-	s, err := NewSecrets("c1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := LoadAuthority(s[SecretCACert], s[SecretCAKey])
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := testAuthority(t, time.Now())
 	want := machine.Certificate{Name: "kubelet-client", CommonName: "system:node:a", Organizations: []string{"system:nodes"}, Client: true}
 	out, err := ca.Sign(want, newCSR(t, pkix.Name{CommonName: "evil", Organization: []string{"system:masters"}}), time.Now())
 	if err != nil {
@@ -91,14 +84,7 @@ func TestSignTakesOnlyTheKeyFromTheRequest(t *testing.T) {
 }
 
 func TestSignRefuses(t *testing.T) {
-	s, err := NewSecrets("c1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := LoadAuthority(s[SecretCACert], s[SecretCAKey])
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := testAuthority(t, time.Now())
 	good := newCSR(t, pkix.Name{})
 	tampered := *good
 	tampered.RawTBSCertificateRequest = slices.Clone(good.RawTBSCertificateRequest)

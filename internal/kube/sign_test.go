@@ -20,7 +20,7 @@ import (
 	"github.com/hanok/hanok"
 )
 
-func testAuthority(t *testing.T, now time.Time) *Authority {
+func testAuthority(t testing.TB, now time.Time) *Authority {
 	t.Helper()
 	secrets, err := NewSecrets("k8s", now)
 	if err != nil {
@@ -198,14 +198,7 @@ func TestSignClientRefuses(t *testing.T) {
 // of nobody special, or a refusal.
 func FuzzSignClient(f *testing.F) {
 	now := time.Now()
-	secrets, err := NewSecrets("k8s", now)
-	if err != nil {
-		f.Fatal(err)
-	}
-	ca, err := LoadAuthority(secrets[SecretCACert], secrets[SecretCAKey])
-	if err != nil {
-		f.Fatal(err)
-	}
+	ca := testAuthority(f, now)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		f.Fatal(err)
