@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -104,13 +103,8 @@ func startService(ctx context.Context, dir string, o options) (*service, error) 
 		return nil, err
 	}
 	err = poll(ctx, 30*time.Second, "the service is ready", func() error {
-		res, err := http.Get("http://" + api + "/readyz")
-		if err != nil {
-			return err
-		}
-		res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return errors.New(res.Status)
+		if !serve.Ready(ctx, "http://" + api) {
+			return errors.New("it is not")
 		}
 		return nil
 	})

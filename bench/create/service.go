@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,13 +65,8 @@ func startService(ctx context.Context, o options, dir string) (s *service, err e
 // create request names.
 func (s *service) enter(ctx context.Context) error {
 	err := poll(ctx, 30*time.Second, "the service is ready", func() error {
-		res, err := http.Get(s.url + "/readyz")
-		if err != nil {
-			return err
-		}
-		res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return errors.New(res.Status)
+		if !serve.Ready(ctx, s.url) {
+			return errors.New("it is not")
 		}
 		return nil
 	})
