@@ -68,9 +68,7 @@ func (w *world) groupOperation(t *testing.T, e *Engine, c hanok.Cluster, at Boun
 		must(err)
 		return 5, 0, 2
 	case hanok.NodeGroupDelete:
-		_, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan("added", 1))
-		must(err)
-		w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+		w.addGroup(t, e, c, "added", 1)
 		must(e.DeleteNodeGroup(t.Context(), c.UUID, hanok.DefaultWorkerGroup))
 		return 1, 0, 3
 	case hanok.ClusterResize:

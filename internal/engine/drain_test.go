@@ -47,10 +47,7 @@ func TestBudgetNeverMet(t *testing.T) {
 	if got := w.events(t, c.UUID)[0]; strings.Count(got, ": stopped") != 1 || !strings.Contains(got, "1 of 2 nodes failed") {
 		t.Errorf("the partial success is told as %q", got)
 	}
-	if _, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan("added", 1)); err != nil {
-		t.Fatal(err)
-	}
-	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	w.addGroup(t, e, c, "added", 1)
 	if err := e.DeleteNodeGroup(t.Context(), c.UUID, hanok.DefaultWorkerGroup); err != nil {
 		t.Fatal(err)
 	}

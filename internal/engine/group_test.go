@@ -29,6 +29,17 @@ func (w *world) group(t *testing.T, uuid, name string) (hanok.NodeGroup, []hanok
 	return hanok.NodeGroup{}, nil
 }
 
+// addGroup makes a group and gives its nodes.
+func (w *world) addGroup(t *testing.T, e *Engine, c hanok.Cluster, name string, nodes int) []hanok.Node {
+	t.Helper()
+	if _, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan(name, nodes)); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	_, made := w.group(t, c.UUID, name)
+	return made
+}
+
 func uuidsOf(nodes []hanok.Node) (uuids []string) {
 	for _, n := range nodes {
 		uuids = append(uuids, n.UUID)

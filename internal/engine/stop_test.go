@@ -61,12 +61,8 @@ func TestStopAndStartRefused(t *testing.T) {
 	w := newWorld(t, fake.Options{})
 	e, _ := w.start(t, nil)
 	c := completed(t, w, e, 2)
-	if _, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan("added", 1)); err != nil {
-		t.Fatal(err)
-	}
-	w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	foreign := w.addGroup(t, e, c, "added", 1)
 	_, own := w.group(t, c.UUID, hanok.DefaultWorkerGroup)
-	_, foreign := w.group(t, c.UUID, "added")
 	before := w.events(t, c.UUID)
 	for name, err := range map[string]error{
 		"stop of all":       stop(t, e, c, uuidsOf(own)...),
