@@ -59,6 +59,7 @@ var within = map[string][]string{
 	"internal/api/identity":         {"internal/api/auth"},
 	"internal/api/magnum":           {"internal/api/auth"},
 	"internal/store/sqlite":         {"internal/store/storetest"}, // its test runs the suite
+	"internal/engine":               {"internal/engine/enginetest"},
 	"internal/infra/embedded/*":     {"internal/infra/embedded"},
 	"internal/infra/fake":           {"internal/infra/infratest"},
 	"internal/infra/local/*":        {"internal/infra/infratest"},

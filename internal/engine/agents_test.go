@@ -46,7 +46,7 @@ func (w *world) Wait(ctx context.Context, nodeKey string, fulfilled func(machine
 		if r, _, ok := w.Report(nodeKey); ok && fulfilled(r) {
 			return nil
 		}
-		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+		if err := sleep(ctx, w.pause); err != nil {
 			return err
 		}
 	}
@@ -85,12 +85,14 @@ func (w *world) NewSecrets(clusterName string, now time.Time) (map[string][]byte
 }
 
 func (w *world) Client(f kube.Facts, _ kube.Dial) (KubeClient, error) {
-	return &kubernetes{w, f.UUID}, nil
+	return &kubernetes{world: w, cluster: f.UUID}, nil
 }
 
+// kubernetes is the API of a cluster as one process reaches it.
 type kubernetes struct {
 	*world
 	cluster string
+	process *mortal // nil: it does not die
 }
 
 func (k *kubernetes) machines(role string) (running []infra.Machine) {
@@ -103,6 +105,9 @@ func (k *kubernetes) machines(role string) (running []infra.Machine) {
 }
 
 func (k *kubernetes) Ready(context.Context) error {
+	if k.process != nil && k.process.dead.Load() {
+		return errDead
+	}
 	if k.apiDown.Load() || len(k.machines(hanok.RoleMaster)) == 0 {
 		return errors.New("connection refused")
 	}
@@ -132,7 +137,7 @@ func (k *kubernetes) WaitNodesReady(ctx context.Context, names []string) error {
 		if err == nil && len(missing) == 0 {
 			return nil
 		}
-		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+		if err := sleep(ctx, k.pause); err != nil {
 			return fmt.Errorf("not Ready: %v: %w", missing, err)
 		}
 	}

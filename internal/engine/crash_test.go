@@ -13,6 +13,7 @@ import (
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/fake"
+	"github.com/hanok/hanok/internal/kube"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -99,6 +100,23 @@ func (m *mortal) DeleteEndpoint(ctx context.Context, id string) error {
 	return m.Driver.DeleteEndpoint(ctx, id)
 }
 
+func (m *mortal) ResizeMachine(ctx context.Context, id string, flavor infra.Flavor) error {
+	if m.dead.Load() {
+		return errDead
+	}
+	return m.Driver.ResizeMachine(ctx, id, flavor)
+}
+
+// mortalKubernetes gives clients that die with their process.
+type mortalKubernetes struct {
+	*world
+	process *mortal
+}
+
+func (k mortalKubernetes) Client(f kube.Facts, _ kube.Dial) (KubeClient, error) {
+	return &kubernetes{world: k.world, cluster: f.UUID, process: k.process}, nil
+}
+
 // startMortal runs an engine that dies at a boundary; died tells when.
 func (w *world) startMortal(t *testing.T, at Boundary) (e *Engine, died <-chan struct{}) {
 	t.Helper()
@@ -106,7 +124,7 @@ func (w *world) startMortal(t *testing.T, at Boundary) (e *Engine, died <-chan s
 	dead, bury := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	e, stop := w.start(t, func(c *Config) {
-		c.Store, c.Driver = m, m
+		c.Store, c.Driver, c.Kube = m, m, mortalKubernetes{w, m}
 		c.AtBoundary = func(b Boundary) {
 			if b != at && !m.dead.Load() {
 				return

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
@@ -71,13 +70,16 @@ func (w *world) cordoned(node string) bool {
 }
 
 func (k *kubernetes) setCordoned(ctx context.Context, name string, on bool) error {
+	if err := k.Ready(ctx); err != nil {
+		return err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.register()
 	if o := k.objects[name]; o != nil {
 		o.cordoned = on
 	}
-	return k.Ready(ctx)
+	return nil
 }
 
 func (k *kubernetes) Cordon(ctx context.Context, name string) error {
@@ -88,19 +90,27 @@ func (k *kubernetes) Uncordon(ctx context.Context, name string) error {
 	return k.setCordoned(ctx, name, false)
 }
 
+// Drain waits for what stays, and for an API server that is away.
 func (k *kubernetes) Drain(ctx context.Context, name string, _ func(string)) error {
 	for {
 		k.mu.Lock()
 		o, pod := k.objects[name], k.blocked[name]
 		k.mu.Unlock()
-		if o != nil && !o.cordoned {
+		err := k.Ready(ctx)
+		switch {
+		case errors.Is(err, errDead):
+			return err
+		case err == nil && o != nil && !o.cordoned:
 			return errors.New("the node is drained before it is cordoned")
+		case err == nil && pod == "":
+			return nil
 		}
-		if pod == "" {
-			return k.Ready(ctx)
-		}
-		if sleep(ctx, 2*time.Millisecond) != nil {
-			return &kube.DrainError{Node: name, Stays: []string{pod + " (Cannot evict pod as it would violate the pod's disruption budget)"}}
+		if sleep(ctx, k.pause) != nil {
+			stays := &kube.DrainError{Node: name, Err: err}
+			if pod != "" {
+				stays.Stays = []string{pod + " (Cannot evict pod as it would violate the pod's disruption budget)"}
+			}
+			return stays
 		}
 	}
 }

@@ -28,6 +28,7 @@ const patienceOfTests = 30 * time.Second
 type world struct {
 	cloud    *fake.Driver
 	dir      string
+	pause    time.Duration // between two looks of an agent, a kubelet or a wait
 	store    *sqlite.Store
 	bundles  error       // what Verify answers
 	apiDown  atomic.Bool // no API server comes up
@@ -44,7 +45,14 @@ type world struct {
 }
 
 func newWorld(t *testing.T, options fake.Options) *world {
-	w := &world{cloud: fake.New(options), dir: t.TempDir(), reports: map[string]machine.Report{},
+	t.Helper()
+	return newWorldIn(t, t.TempDir(), options)
+}
+
+// newWorldIn makes a world that keeps its files in dir.
+func newWorldIn(t *testing.T, dir string, options fake.Options) *world {
+	t.Helper()
+	w := &world{cloud: fake.New(options), dir: dir, pause: 5 * time.Millisecond, reports: map[string]machine.Report{},
 		objects: map[string]*nodeObject{}, booted: map[string]time.Time{}, blocked: map[string]string{}}
 	w.store = w.openStore(t)
 	return w
