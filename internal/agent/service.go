@@ -27,9 +27,10 @@ const (
 
 // service speaks with hanok's service. Safe for use by many goroutines.
 type service struct {
-	base   string
-	client *http.Client
-	cert   atomic.Pointer[tls.Certificate] // nil until the machine is known
+	base    string
+	trusted *x509.CertPool
+	client  atomic.Pointer[http.Client]
+	cert    atomic.Pointer[tls.Certificate] // nil until the machine is known
 }
 
 // refusal is an answer of the service that is not a success.
@@ -51,19 +52,25 @@ func newService(cfg machine.Config) (*service, error) {
 	if !pool.AppendCertsFromPEM(cfg.ServiceCA) {
 		return nil, errors.New("service_ca holds no certificate in PEM")
 	}
-	s := &service{base: strings.TrimSuffix(base.String(), "/")}
+	s := &service{base: strings.TrimSuffix(base.String(), "/"), trusted: pool}
+	s.client.Store(s.connect(nil))
+	return s, nil
+}
+
+// connect gives a client whose connections show cert; nil shows none.
+func (s *service) connect(cert *tls.Certificate) *http.Client {
+	if cert == nil {
+		cert = &tls.Certificate{}
+	}
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}
-	s.client = &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: &http.Transport{
 		DialContext: dialer.DialContext,
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13,
-			RootCAs:    pool,
+			RootCAs:    s.trusted,
 			ServerName: machine.ServerName,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				if c := s.cert.Load(); c != nil {
-					return c, nil
-				}
-				return &tls.Certificate{}, nil
+				return cert, nil
 			},
 		},
 		TLSHandshakeTimeout: 10 * time.Second,
@@ -71,13 +78,13 @@ func newService(cfg machine.Config) (*service, error) {
 		MaxIdleConnsPerHost: 2,
 		DisableCompression:  true,
 	}}
-	return s, nil
 }
 
-// use shows cert to the service from now on.
+// use shows cert to the service from now on. A connection that is in use at
+// this moment, without it, is not used again.
 func (s *service) use(cert *tls.Certificate) {
 	s.cert.Store(cert)
-	s.client.CloseIdleConnections()
+	s.client.Swap(s.connect(cert)).CloseIdleConnections()
 }
 
 // state asks for a state other than version and waits for one; false when
@@ -154,7 +161,7 @@ func (s *service) send(ctx context.Context, method, path string, body []byte, he
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := s.client.Do(req)
+	resp, err := s.client.Load().Do(req)
 	if err != nil {
 		return nil, err
 	}
