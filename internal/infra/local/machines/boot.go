@@ -111,7 +111,7 @@ func (m *Manager) prepareVolume(ctx context.Context, r record) error {
 		}
 	}
 	upper := filepath.Join(volume, "root", "upper")
-	if !r.Booted {
+	if !r.Booted || r.UserData != nil {
 		if err := seedRoot(upper, r); err != nil {
 			return fmt.Errorf("preparing the root of machine %s: %w", id, err)
 		}
@@ -122,7 +122,8 @@ func (m *Manager) prepareVolume(ctx context.Context, r record) error {
 	return disk.Overlay(r.Tree, upper, filepath.Join(volume, "root", "work"), m.rootDir(id))
 }
 
-// seedRoot writes what makes the machine this machine, before its first boot.
+// seedRoot writes what makes the machine this machine, before its first boot
+// and until it is on the disk for good.
 func seedRoot(upper string, r record) error {
 	files := []struct {
 		path    string

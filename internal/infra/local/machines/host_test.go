@@ -222,6 +222,21 @@ func (b *bench) pid(id string) int {
 	return init.pid
 }
 
+// comesBack waits until the machine runs again, by another PID 1.
+func (b *bench) comesBack(id string, pid int) {
+	b.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if init, err := b.m.running(id); err == nil && init != nil && init.pid != pid {
+			break
+		}
+		if time.Now().After(deadline) {
+			now, _ := b.m.Machine(id)
+			b.Fatalf("the machine did not come back: %+v", now)
+		}
+	}
+	b.await(id, infra.MachineActive)
+}
+
 // nothingLeft checks that no trace of the machine is on the host but the
 // installation's own directories.
 func (b *bench) nothingLeft(id string) {

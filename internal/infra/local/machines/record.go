@@ -32,7 +32,8 @@ type record struct {
 	// ExtraVolumes never change.
 	ExtraVolumes []infra.ExtraVolume `json:"extra_volumes,omitempty"`
 	PortIDs      []string            `json:"port_ids"`
-	// UserData is kept until the first boot has brought it to the volume.
+	// UserData is kept until the first boot has brought it to the volume, and
+	// the volume to the disk.
 	UserData []byte `json:"user_data,omitempty"`
 	// Tree is what the root was an overlay of at the first boot, and must stay.
 	Tree string `json:"tree,omitempty"`
@@ -43,7 +44,7 @@ type record struct {
 const recordFile = "machine.json"
 
 // save writes the record in dir as a whole or not at all. It holds a secret
-// before the first boot. durable waits until the disk has it.
+// until the first boot is done. durable waits until the disk has it.
 func (r *record) save(dir string, durable bool) error {
 	raw, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

@@ -22,19 +22,47 @@ func TestComesBack(t *testing.T) {
 	b.sh(v.ID, "echo kept > /etc/kept")
 	first := b.pid(v.ID)
 	kill(t, first)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if init, err := b.m.running(v.ID); err == nil && init != nil && init.pid != first {
-			break
-		}
-		if time.Now().After(deadline) {
-			now, _ := b.m.Machine(v.ID)
-			t.Fatalf("the machine did not come back: %+v", now)
-		}
-	}
-	b.await(v.ID, infra.MachineActive)
+	b.comesBack(v.ID, first)
 	if got := b.sh(v.ID, "cat /etc/kept"); got != "kept" {
 		t.Errorf("it came back without its files: %q", got)
 	}
+}
+
+// TestUserDataIsKept: what makes a machine this machine is on record until its
+// volume has it for good, and brought to the volume again until then.
+func TestUserDataIsKept(t *testing.T) {
+	b := newBench(t, nil)
+	spec := b.spec()
+	v := b.await(b.create(spec).ID, infra.MachineActive)
+	recorded := func() bool {
+		raw, err := os.ReadFile(filepath.Join(b.m.stateOf(v.ID), recordFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(raw), "user_data")
+	}
+	forgotten := func() {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); recorded(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the user data, a secret, stays on record")
+			}
+		}
+	}
+	forgotten()
+
+	// As when the disk failed before it had the file.
+	b.m.mu.Lock()
+	b.m.entries[v.ID].record.UserData = spec.UserData
+	b.m.mu.Unlock()
+	first := b.pid(v.ID)
+	b.sh(v.ID, ": > /etc/hanok/agent.json")
+	kill(t, first)
+	b.comesBack(v.ID, first)
+	if got := b.sh(v.ID, "cat /etc/hanok/agent.json"); got != string(spec.UserData) {
+		t.Errorf("it came back with the user data %q", got)
+	}
+	forgotten()
 }
 
 // TestEndsForgiven: the first ends in a row leave a machine in BUILD, so that

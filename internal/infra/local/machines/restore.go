@@ -11,7 +11,7 @@ import (
 
 // Restore sets a worker to every machine that is not where it is meant to be:
 // after a reboot of the host, or when this process was killed at work. What
-// runs is left alone, and watched over from now on.
+// runs is left alone, and watched over from now on. It is to be called once.
 func (m *Manager) Restore(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,6 +33,7 @@ func (m *Manager) Restore(ctx context.Context) error {
 		}
 		m.kick(e)
 	}
+	m.workers.Go(m.watchVolumes)
 	return nil
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
 	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/infra/local/machines/disk"
 )
 
 // entry is a machine as this process knows it; Manager.mu guards it.
@@ -121,9 +123,30 @@ func (m *Manager) isActive(e *entry, init *initProcess) {
 		m.workers.Go(func() { m.watch(e, init) })
 	}
 	changed := !e.record.Booted || e.record.Machine.Status != infra.MachineActive
-	e.record.Booted, e.record.UserData = true, nil
+	e.record.Booted = true
 	e.record.setStatus(infra.MachineActive, "")
 	if changed {
+		m.saveStatus(e)
+	}
+	if e.record.UserData != nil {
+		id := e.record.Machine.ID
+		m.workers.Go(func() { m.forgetUserData(e, id) })
+	}
+}
+
+// forgetUserData drops the user data from the record once the volume has it
+// for good. The boot does not wait for the disk.
+func (m *Manager) forgetUserData(e *entry, id string) {
+	if err := disk.SyncFS(m.volumeDir(id)); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) { // the machine has ended already
+			m.log.Warn("a new machine's volume cannot be written; its record keeps the user data", "machine", id, "error", err)
+		}
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.record.UserData = nil
+	if m.entries[id] == e {
 		m.saveStatus(e)
 	}
 }

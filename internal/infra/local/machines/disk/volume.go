@@ -154,6 +154,19 @@ func SameFileSystem(a, b string) bool {
 	return unix.Stat(a, &sa) == nil && unix.Stat(b, &sb) == nil && sa.Dev == sb.Dev
 }
 
+// SyncFS makes all of the file system that dir lies on durable.
+func SyncFS(dir string) error {
+	d, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("writing the file system of %s to the disk: %w", dir, err)
+	}
+	return nil
+}
+
 // Sync makes the entries of a directory durable.
 func Sync(dir string) error {
 	d, err := os.Open(filepath.Clean(dir))
