@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,9 @@ network namespaces, interfaces, nftables tables, changed host settings) by
 name, and remove it. It needs no service, and no state directory.
 
 --orphans means installations that nobody will come back to: their state is
-gone, or belonged to a test that has ended (then it goes too, and a service of
-the test's), or no service was ever known to be theirs and no Go test is
-running. Other state directories stay: a service that is started again makes
+gone, or belonged to a test that has ended (then it goes too, with a service of
+the test's and its other directories for temporary files), or no service was
+ever known to be theirs and no Go test is running. Other state directories stay: a service that is started again makes
 its machines anew.
 
 An installation whose service runs is left alone without --force.`,
@@ -66,7 +67,7 @@ An installation whose service runs is left alone without --force.`,
 				}
 				t.row("INSTALLATION", "KIND", "NAME")
 				for _, l := range found {
-					t.row(l.Installation, l.Kind, l.Name)
+					t.row(cmp.Or(l.Installation, "-"), l.Kind, l.Name)
 				}
 			}); err != nil {
 				return err
@@ -110,14 +111,18 @@ func (f *sweepFlags) find() ([]local.Leftover, error) {
 		return nil, err
 	}
 	testing := testRuns()
-	return slices.DeleteFunc(found, func(l local.Leftover) bool {
+	found = slices.DeleteFunc(found, func(l local.Leftover) bool {
 		for _, i := range notes {
 			if i.ID == l.Installation {
 				return !i.Orphan()
 			}
 		}
 		return testing
-	}), nil
+	})
+	for _, dir := range serve.OrphanDirs(os.TempDir()) {
+		found = append(found, local.Leftover{Kind: "test's directory", Name: dir})
+	}
+	return found, nil
 }
 
 // testRuns tells whether a Go test is running, which may have made what no
@@ -140,7 +145,9 @@ func (f *sweepFlags) remove(ctx context.Context, found []local.Leftover) error {
 	}
 	var ids []string
 	for _, l := range found {
-		ids = append(ids, l.Installation)
+		if l.Installation != "" {
+			ids = append(ids, l.Installation)
+		}
 	}
 	if f.orphans {
 		for _, i := range notes {
@@ -156,14 +163,23 @@ func (f *sweepFlags) remove(ctx context.Context, found []local.Leftover) error {
 			errs = append(errs, fmt.Errorf("installation %s: %w", id, err))
 		}
 	}
+	errs = append(errs, local.Tidy()) // what a version before this one left
 	if err := errors.Join(errs...); err != nil || !f.orphans {
 		return err
 	}
-	for _, dir := range serve.OrphanDirs(os.TempDir()) {
-		if err := serve.Stop(ctx, dir, stopPatience); err != nil {
-			return err
+	return removeOrphanDirs(ctx, os.TempDir())
+}
+
+// removeOrphanDirs removes what tests that have ended left in a directory for
+// temporary files.
+func removeOrphanDirs(ctx context.Context, tempDir string) error {
+	var errs []error
+	for _, dir := range serve.OrphanDirs(tempDir) {
+		err := serve.Stop(ctx, dir, stopPatience)
+		if err == nil {
+			err = removeState(dir)
 		}
-		errs = append(errs, removeState(dir))
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

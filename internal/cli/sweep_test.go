@@ -2,13 +2,17 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hanok/hanok/internal/infra/local"
 	"github.com/hanok/hanok/internal/serve"
 )
 
@@ -59,5 +63,42 @@ func TestRemoveStateStopsAtMounts(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the directory remains: %v", err)
+	}
+}
+
+// TestOrphanDirs: what a killed test or benchmark left of temporary files is
+// found and removed; that of one which runs is not touched.
+func TestOrphanDirs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("looks at the whole host: needs root")
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(temp, fmt.Sprintf("hanok-test-%d-bench-images-123", ended.Process.Pid))
+	mine := filepath.Join(temp, fmt.Sprintf("hanok-test-%d-bench-images-123", os.Getpid()))
+	for _, dir := range []string{left, mine} {
+		if err := os.MkdirAll(filepath.Join(dir, "blobs"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := (&sweepFlags{orphans: true}).find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := func(dir string) bool {
+		return slices.ContainsFunc(found, func(l local.Leftover) bool { return l.Name == dir })
+	}
+	if !named(left) || named(mine) {
+		t.Errorf("found %v, want %s and not %s", found, left, mine)
+	}
+	if err := removeOrphanDirs(t.Context(), temp); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(temp); err != nil || len(entries) != 1 || entries[0].Name() != filepath.Base(mine) {
+		t.Errorf("left: %v, %v; want %s alone", entries, err, mine)
 	}
 }

@@ -41,8 +41,9 @@ func Found(inst string) ([]Leftover, error) {
 }
 
 // Sweep removes what Found lists, running or not: machines first, then the
-// networks that they hold. What lies in state directories stays. It may be
-// called again after a failure.
+// networks that they hold, and with the last installation what they share.
+// What lies in state directories stays. It may be called again after a
+// failure.
 func Sweep(ctx context.Context, inst string) error {
 	ids := []string{inst}
 	if inst == "" {
@@ -63,3 +64,6 @@ func Sweep(ctx context.Context, inst string) error {
 	}
 	return failed
 }
+
+// Tidy removes what installations share on the host where none is left.
+func Tidy() error { return network.Tidy() }

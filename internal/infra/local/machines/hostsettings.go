@@ -143,16 +143,28 @@ func withHostSettings(change func(*hostSettings)) error {
 // lockHost keeps the other installations' processes out of what all share in
 // runRoot until unlock is called. It is not to be taken twice.
 func lockHost() (unlock func(), err error) {
-	if err := os.MkdirAll(runRoot, 0o755); err != nil {
-		return nil, err
-	}
-	dir, err := os.Open(runRoot)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+	for {
+		if err := os.MkdirAll(runRoot, 0o755); err != nil {
+			return nil, err
+		}
+		dir, err := os.Open(runRoot)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the last installation left just now
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+			dir.Close()
+			return nil, fmt.Errorf("locking %s: %w", runRoot, err)
+		}
+		mine, err := dir.Stat()
+		if there, statErr := os.Stat(runRoot); err == nil && statErr == nil && os.SameFile(mine, there) {
+			return func() { dir.Close() }, nil
+		}
 		dir.Close()
-		return nil, fmt.Errorf("locking %s: %w", runRoot, err)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return func() { dir.Close() }, nil
 }

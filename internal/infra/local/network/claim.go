@@ -44,20 +44,48 @@ func (s site) namespace(name string) string { return filepath.Join(s.namespaces,
 // lock keeps other installations out while one changes what they share: the
 // blocks and the host's settings.
 func (s site) lock() (unlock func(), err error) {
-	if err := os.MkdirAll(s.run, 0o755); err != nil {
-		return nil, fmt.Errorf("make the run directory: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(s.run, "network.lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock of local networks: %w", err)
-	}
-	if err := flock(f); err != nil {
+	for {
+		if err := os.MkdirAll(s.run, 0o755); err != nil {
+			return nil, fmt.Errorf("make the run directory: %w", err)
+		}
+		f, err := os.OpenFile(s.lockPath(), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the last installation left just now, with the directory
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open the lock of local networks: %w", err)
+		}
+		if err := flock(f); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock local networks: %w", err)
+		}
+		// Whoever held it may have removed it: see tidy.
+		mine, err := f.Stat()
+		if there, statErr := os.Stat(s.lockPath()); err == nil && statErr == nil && os.SameFile(mine, there) {
+			return func() { f.Close() }, nil
+		}
 		f.Close()
-		return nil, fmt.Errorf("lock local networks: %w", err)
+		if err != nil {
+			return nil, fmt.Errorf("lock local networks: %w", err)
+		}
 	}
-	return func() { f.Close() }, nil
 }
 
+// tidy removes what installations share in the run directory, the lock too,
+// where none is left. The caller holds the lock, and does nothing after it:
+// the next one may have a lock of its own.
+func (s site) tidy() {
+	if err := os.Remove(s.claimsDir()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return // there are claims
+	}
+	if _, err := os.Stat(s.borrowedPath()); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	_ = os.Remove(s.lockPath())
+	_ = os.Remove(s.run) // where nothing else is in it
+}
+
+func (s site) lockPath() string  { return filepath.Join(s.run, "network.lock") }
 func (s site) claimsDir() string { return filepath.Join(s.run, "blocks") }
 
 // claims reads all claims; the caller holds the lock.

@@ -25,7 +25,8 @@ type Leftover struct {
 func Found(inst string) ([]Leftover, error) { return thisHost.found(context.Background(), inst) }
 
 // Remove removes what Found lists, and the last installation's removal gives
-// the host its settings back. It takes a running service's networks too.
+// the host its settings back and takes what installations share. It takes a
+// running service's networks too.
 func Remove(inst string) error {
 	ctx := context.Background()
 	if inst != "" {
@@ -160,6 +161,18 @@ func (s site) remove(ctx context.Context, inst string) error {
 	if err := os.Remove(s.claimPath(inst)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("drop the address claim of installation %s: %w", inst, err)
 	}
+	s.tidy()
+	return nil
+}
+
+// Tidy removes what installations share on the host where none is left.
+func Tidy() error {
+	unlock, err := thisHost.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	thisHost.tidy()
 	return nil
 }
 

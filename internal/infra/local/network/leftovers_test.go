@@ -3,8 +3,13 @@ package network
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func TestDestroyLeavesNothing(t *testing.T) {
@@ -70,6 +75,36 @@ func TestDestroyLeavesNothing(t *testing.T) {
 	if files, _ := os.ReadDir(w.state); len(files) != 1 { // resolv.conf
 		t.Errorf("state left: %v", files)
 	}
+	if _, err := os.Stat(w.site.run); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of the last installation there remains %s (%v)", w.site.run, err)
+	}
+}
+
+// TestLockThatIsRemoved: the lock keeps others out also while the last one to
+// leave removes it.
+func TestLockThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	s := site{run: filepath.Join(t.TempDir(), "run")}
+	var inside atomic.Int32
+	var g errgroup.Group
+	for range 8 {
+		g.Go(func() error {
+			for range 100 {
+				unlock, err := s.lock()
+				if err != nil {
+					return err
+				}
+				if n := inside.Add(1); n != 1 {
+					t.Errorf("%d hold the lock at once", n)
+				}
+				inside.Add(-1)
+				s.tidy()
+				unlock()
+			}
+			return nil
+		})
+	}
+	must(t, g.Wait())
 }
 
 // Two installations on one host: each has its own addresses, and the first to
