@@ -135,9 +135,6 @@ func PodSubnet(pods netip.Prefix, podSubnetSize, i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4(base), podSubnetSize)
 }
 
-// PodIPsPerNode is how many pod addresses a node's pod subnet has.
-func PodIPsPerNode(podSubnetSize int) int { return 1<<(32-podSubnetSize) - 2 }
-
 // Quote gives a user's text for an error message, quoted and cut to a length
 // that a message can bear.
 func Quote(s string) string {

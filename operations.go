@@ -60,17 +60,3 @@ func Allow(op Operation, s Status) error {
 	}
 	return Errorf(KindConflict, "cannot %s while the cluster is %s: %s", op, s, next)
 }
-
-// Operations lists every operation of the table, for its tests and documents.
-func Operations() []Operation {
-	return []Operation{OpDelete, OpChangeGroups, OpLoadImage, OpKubeconfig, OpSign}
-}
-
-// Statuses lists every status.
-func Statuses() []Status {
-	return []Status{
-		CreateInProgress, CreateComplete, CreateFailed,
-		UpdateInProgress, UpdateComplete, UpdateFailed,
-		DeleteInProgress, DeleteComplete, DeleteFailed,
-	}
-}

@@ -49,8 +49,3 @@ func AllowGroup(op GroupOperation, name string, s Status) error {
 	}
 	return Errorf(KindConflict, "node group %s is %s, cannot %s: %s", name, s, op, next)
 }
-
-// GroupOperations lists every operation on groups, for tests and documents.
-func GroupOperations() []GroupOperation {
-	return []GroupOperation{OpDeleteGroup, OpResize, OpStopNodes, OpStartNodes, OpChangeFlavor, OpConfigureGroup}
-}

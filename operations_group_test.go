@@ -17,13 +17,13 @@ func TestAllowGroup(t *testing.T) {
 		OpChangeFlavor:   settled,
 		OpConfigureGroup: settled,
 	}
-	for _, op := range GroupOperations() {
+	for op := range allowedGroup {
 		want, ok := tests[op]
 		if !ok {
 			t.Errorf("operation %q has no line in this test", op)
 			continue
 		}
-		for _, s := range Statuses() {
+		for _, s := range statuses {
 			err := AllowGroup(op, "added", s)
 			if allowed := strings.Contains(" "+want+" ", " "+string(s)+" "); allowed != (err == nil) {
 				t.Errorf("AllowGroup(%q, %s) = %v, want allowed %v", op, s, err, allowed)

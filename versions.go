@@ -26,9 +26,6 @@ func ParseVersion(s string) (Version, error) {
 	return v, nil
 }
 
-// String gives "v1.30.3".
-func (v Version) String() string { return fmt.Sprintf("v%d.%d.%d", v.Major, v.Minor, v.Patch) }
-
 // Compare is negative where v is older than w, positive where it is newer.
 func (v Version) Compare(w Version) int {
 	return slices.Compare([]int{v.Major, v.Minor, v.Patch}, []int{w.Major, w.Minor, w.Patch})
@@ -44,16 +41,10 @@ var (
 	offeredVersions = []string{"v1.27.3", "v1.28.3", "v1.29.3", "v1.30.3"}
 )
 
-// KnownVersions gives every release that the API names, oldest first.
-func KnownVersions() []string { return slices.Clone(knownVersions) }
-
-// OfferedVersions gives the releases that hanok can run, oldest first.
-func OfferedVersions() []string { return slices.Clone(offeredVersions) }
-
 // CreatableVersions gives the offered releases among those with a bundle,
 // oldest first.
 func CreatableVersions(bundles []string) []string {
-	return slices.DeleteFunc(OfferedVersions(), func(v string) bool { return !slices.Contains(bundles, v) })
+	return slices.DeleteFunc(slices.Clone(offeredVersions), func(v string) bool { return !slices.Contains(bundles, v) })
 }
 
 // CheckCreatable tells why a cluster of a release cannot be created, or nil.

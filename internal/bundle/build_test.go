@@ -99,7 +99,7 @@ func TestBuild(t *testing.T) {
 	if got := rec.take(); !slices.Equal(got, []string{"Compiling kube", "Compiling bridge", "Compiling dns", "Compiling certs"}) {
 		t.Errorf("phases = %q", got)
 	}
-	if out, err := exec.Command(first.Component("kubectl")).CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "v1.99.0" {
+	if out, err := exec.Command(first.Path("bin/kubectl")).CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "v1.99.0" {
 		t.Errorf("kubectl printed %q, %v", out, err)
 	}
 	if versions, err := Sources(src); err != nil || !slices.Equal(versions, []string{"v1.99.0"}) {
@@ -127,6 +127,10 @@ func TestBuild(t *testing.T) {
 	}
 
 	// Other sources, other bundle; the old one stays for machines that have it.
+	old, err := filepath.EvalSymlinks(first.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(src, "addons/bridge/cmd/main.go"), []byte("package main\n\nfunc main() { println(\"bridge 2\") }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -134,16 +138,9 @@ func TestBuild(t *testing.T) {
 	if got := rec.take(); changed.Digest == first.Digest || !slices.Equal(got, []string{"Compiling bridge", "Compiling dns"}) {
 		t.Errorf("change: new digest %v, phases %q", changed.Digest != first.Digest, got)
 	}
-	old, err := c.ByDigest(first.Digest)
-	if err != nil {
-		t.Fatalf("ByDigest of the replaced bundle: %v", err)
-	}
-	for _, want := range []struct {
-		b    *Bundle
-		says string
-	}{{old, "bridge"}, {changed, "bridge 2"}} {
-		if out, err := exec.Command(want.b.Path("cni/bridge")).CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != want.says {
-			t.Errorf("%s printed %q, %v; want %q", want.b.Dir, out, err, want.says)
+	for dir, says := range map[string]string{old: "bridge", changed.Dir: "bridge 2"} {
+		if out, err := exec.Command(filepath.Join(dir, "cni/bridge")).CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != says {
+			t.Errorf("%s printed %q, %v; want %q", dir, out, err, says)
 		}
 	}
 	noPartials(t, c)

@@ -27,7 +27,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -72,12 +71,6 @@ type Bundle struct {
 
 // Path returns where a file of the bundle lies; path is as the manifest has it.
 func (b *Bundle) Path(path string) string { return filepath.Join(b.Dir, filepath.FromSlash(path)) }
-
-// Kube returns the path of the release's program: run it as "kube <component>".
-func (b *Bundle) Kube() string { return b.Path("bin/kube") }
-
-// Component returns the path of one component, such as "kubectl".
-func (b *Bundle) Component(name string) string { return b.Path("bin/" + name) }
 
 // Images returns the bundle's image archives.
 func (b *Bundle) Images() []File {
@@ -136,32 +129,6 @@ func (c *Cache) List() ([]*Bundle, error) {
 		}
 	}
 	return bundles, nil
-}
-
-// ByDigest returns the bundle of exactly this digest, also where its version
-// was built anew since, without verifying it. A machine keeps the build that
-// it was made with until it is told otherwise.
-func (c *Cache) ByDigest(digest string) (*Bundle, error) {
-	bundles, err := c.List()
-	if err != nil {
-		return nil, err
-	}
-	builds, err := os.ReadDir(c.buildsDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, e := range builds {
-		version, _, _ := strings.Cut(e.Name(), "-")
-		if b, err := load(filepath.Join(c.buildsDir(), e.Name()), version); err == nil {
-			bundles = append(bundles, b)
-		}
-	}
-	for _, b := range bundles {
-		if b.Digest == digest {
-			return b, nil
-		}
-	}
-	return nil, fmt.Errorf("the bundle with digest %s %w on this host, or was removed", digest, ErrNotBuilt)
 }
 
 func load(dir, version string) (*Bundle, error) {

@@ -27,7 +27,6 @@ type Cluster struct {
 	FlavorID           string            `json:"flavor_id"`
 	FixedNetwork       string            `json:"fixed_network"`
 	FixedSubnet        string            `json:"fixed_subnet"`
-	CreateTimeout      int               `json:"create_timeout"`
 	Labels             map[string]string `json:"labels"`
 	CreatedAt          *time.Time        `json:"created_at"`
 	UpdatedAt          *time.Time        `json:"updated_at"`
@@ -56,7 +55,6 @@ type NodeGroup struct {
 
 // Event is one operation of a cluster's history.
 type Event struct {
-	ID           int64      `json:"id"`
 	UUID         string     `json:"uuid"`
 	ClusterUUID  string     `json:"cluster_uuid"`
 	ClusterName  string     `json:"cluster_name"`

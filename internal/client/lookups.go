@@ -13,20 +13,14 @@ type Flavor struct {
 	Name  string `json:"name"`
 	RAM   int    `json:"ram"` // MiB
 	VCPUs int    `json:"vcpus"`
-	Disk  int    `json:"disk"` // GiB
 }
 
 // Image is a base image of Glance's.
 type Image struct {
-	ID         string `json:"id"`
-	Name       string `json:"name"`
-	Status     string `json:"status"`
-	MinDisk    int    `json:"min_disk"` // GiB
-	MinRAM     int    `json:"min_ram"`  // MiB
-	LoginUser  string `json:"login_username"`
-	OSDistro   string `json:"os_distro"`
-	OSVersion  string `json:"os_version"`
-	Visibility string `json:"visibility"`
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+	MinDisk int    `json:"min_disk"` // GiB
 }
 
 // Network is a VPC of Neutron's.
@@ -78,7 +72,6 @@ type Server struct {
 	Name      string               `json:"name"`
 	Status    string               `json:"status"`
 	Created   *time.Time           `json:"created"`
-	KeyName   string               `json:"key_name"`
 	Zone      string               `json:"OS-EXT-AZ:availability_zone"`
 	Metadata  map[string]string    `json:"metadata"`
 	Addresses map[string][]Address `json:"addresses"`
@@ -91,8 +84,7 @@ type Server struct {
 
 // Address is one address of a server.
 type Address struct {
-	Addr    string `json:"addr"`
-	Version int    `json:"version"`
+	Addr string `json:"addr"`
 }
 
 // lookup gets a list that stands under key.

@@ -76,7 +76,7 @@ func TestCredentialEnds(t *testing.T) {
 			return f.identity.SetRoles(t.Context(), SeedUser, SeedProject, infra.RoleAdmin)
 		},
 		"user disabled": func(t *testing.T, f *fixture, _ infra.ApplicationCredential) error {
-			return f.identity.SetUserEnabled(t.Context(), SeedUser, false)
+			return f.identity.changeUser(t.Context(), SeedUser, func(u *userRecord) { u.Enabled = false })
 		},
 		"user deleted": func(t *testing.T, f *fixture, c infra.ApplicationCredential) error {
 			return f.identity.DeleteUser(t.Context(), SeedUser)

@@ -16,11 +16,8 @@ import (
 // DefaultTokenLife is how long a token is valid unless configured otherwise.
 const DefaultTokenLife = 12 * time.Hour
 
-// The one domain that users and projects are in.
-const (
-	DomainID   = "default"
-	DomainName = "Default"
-)
+// domainName is the one domain that users and projects are in.
+const domainName = "Default"
 
 // IdentityOptions shape an Identity. Zero fields take the defaults.
 type IdentityOptions struct {
@@ -197,5 +194,5 @@ func failureKey(cred infra.Credentials) string {
 // inDomain tells whether a domain that was sent, by id or name, is the one
 // that there is.
 func inDomain(domain string) bool {
-	return domain == "" || strings.EqualFold(domain, DomainName)
+	return domain == "" || strings.EqualFold(domain, domainName)
 }

@@ -23,7 +23,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 	must[User](t)(f.identity.CreateUser(ctx, "nowhere", testPassword, ""))
 	must[User](t)(f.identity.CreateUser(ctx, "disabled", testPassword, f.token.ProjectID))
-	if err := f.identity.SetUserEnabled(ctx, "disabled", false); err != nil {
+	if err := f.identity.changeUser(ctx, "disabled", func(u *userRecord) { u.Enabled = false }); err != nil {
 		t.Fatal(err)
 	}
 

@@ -52,7 +52,7 @@ func TestTokenEnds(t *testing.T) {
 			return f.identity.SetPassword(t.Context(), SeedUser, "another password")
 		}},
 		{"user disabled", func(t *testing.T, f *fixture) error {
-			return f.identity.SetUserEnabled(t.Context(), SeedUser, false)
+			return f.identity.changeUser(t.Context(), SeedUser, func(u *userRecord) { u.Enabled = false })
 		}},
 		{"user deleted", func(t *testing.T, f *fixture) error { return f.identity.DeleteUser(t.Context(), SeedUser) }},
 		{"roles taken away", func(t *testing.T, f *fixture) error {

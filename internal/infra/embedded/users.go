@@ -90,12 +90,6 @@ func (i *Identity) SetPassword(ctx context.Context, user, password string) error
 	return i.changeUser(ctx, user, func(u *userRecord) { u.PasswordHash = hash })
 }
 
-// SetUserEnabled lets a user (by id or name) in, or keeps the user out and
-// ends all of the user's tokens.
-func (i *Identity) SetUserEnabled(ctx context.Context, user string, enabled bool) error {
-	return i.changeUser(ctx, user, func(u *userRecord) { u.Enabled = enabled })
-}
-
 func (i *Identity) changeUser(ctx context.Context, idOrName string, change func(*userRecord)) error {
 	defer i.cache.clear()
 	return i.store.Update(ctx, func(tx store.Tx) error {

@@ -125,7 +125,7 @@ func serveID(t *testing.T, d *Driver, m infra.Machine) netip.AddrPort {
 	t.Cleanup(func() { cancel(); <-done })
 	go func() {
 		defer close(done)
-		err := d.Exec(ctx, m.ID, []string{"python3", "-c", idServer, m.ID}, machines.Streams{Stdout: w, Stderr: t.Output()})
+		err := d.machines.Exec(ctx, m.ID, []string{"python3", "-c", idServer, m.ID}, machines.Streams{Stdout: w, Stderr: t.Output()})
 		w.CloseWithError(fmt.Errorf("the server ended: %w", err))
 	}()
 	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil {
@@ -174,7 +174,7 @@ func TestSweepWithoutState(t *testing.T) {
 		t.Errorf("after Sweep the host has %v (%v)", left, err)
 	}
 	var out bytes.Buffer
-	err = neighbour.Exec(t.Context(), kept, []string{"cat", "/etc/hostname"}, machines.Streams{Stdout: &out})
+	err = neighbour.machines.Exec(t.Context(), kept, []string{"cat", "/etc/hostname"}, machines.Streams{Stdout: &out})
 	if err != nil || strings.TrimSpace(out.String()) != "node-0" {
 		t.Errorf("the neighbour's machine says %q (%v)", out.String(), err)
 	}

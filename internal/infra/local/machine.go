@@ -5,7 +5,6 @@ import (
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
-	"github.com/hanok/hanok/internal/infra/local/machines"
 )
 
 // CreateMachine begins to make and start a machine.
@@ -76,10 +75,4 @@ func (d *Driver) DeletePort(ctx context.Context, id string) error {
 		return hanok.Errorf(hanok.KindConflict, "port %s is in use by machine %s: delete the machine first", id, user)
 	}
 	return d.Manager.DeletePort(ctx, id)
-}
-
-// Exec runs a command as root inside a running machine and waits for it; for
-// operators on the host. The command's own failure is an *exec.ExitError.
-func (d *Driver) Exec(ctx context.Context, machineID string, argv []string, s machines.Streams) error {
-	return d.machines.Exec(ctx, machineID, argv, s)
 }

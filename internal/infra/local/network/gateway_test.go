@@ -161,8 +161,8 @@ func TestNameserverOnLoopback(t *testing.T) {
 
 	must(t, writeDurably(w.resolv, nil))
 	must(t, w.manager.Refresh(t.Context()))
-	if err := w.resolves(n.path); err == nil || len(w.manager.Nameservers()) != 0 {
-		t.Errorf("a host without nameserver: machines have %v, %v", w.manager.Nameservers(), err)
+	if w.resolves(n.path) == nil {
+		t.Error("names are resolved on a host without nameserver")
 	}
 }
 

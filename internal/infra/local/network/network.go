@@ -109,14 +109,3 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 
 // ServiceAddress is where machines reach the service: the agent listener and DNS.
 func (m *Manager) ServiceAddress() netip.Addr { return m.service }
-
-// Nameservers are for machines whose subnet has an internet gateway: from
-// others nothing answers there. It is empty when the host has no nameserver.
-func (m *Manager) Nameservers() []netip.Addr {
-	m.host.Lock()
-	defer m.host.Unlock()
-	if !m.nameserver.IsValid() {
-		return nil
-	}
-	return []netip.Addr{m.service}
-}
