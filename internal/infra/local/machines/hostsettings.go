@@ -144,12 +144,14 @@ func withHostSettings(change func(*hostSettings)) error {
 // runRoot until unlock is called. It is not to be taken twice.
 func lockHost() (unlock func(), err error) {
 	for {
-		if err := os.MkdirAll(runRoot, 0o755); err != nil {
+		// The last installation may leave at any moment, with the directory:
+		// what was there for mkdir is gone for a look at it then.
+		if err := os.MkdirAll(runRoot, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 		dir, err := os.Open(runRoot)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // the last installation left just now
+			continue
 		}
 		if err != nil {
 			return nil, err

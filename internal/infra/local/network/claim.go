@@ -45,12 +45,14 @@ func (s site) namespace(name string) string { return filepath.Join(s.namespaces,
 // blocks and the host's settings.
 func (s site) lock() (unlock func(), err error) {
 	for {
-		if err := os.MkdirAll(s.run, 0o755); err != nil {
+		// The last installation may leave at any moment, with the directory:
+		// what was there for mkdir is gone for a look at it then.
+		if err := os.MkdirAll(s.run, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("make the run directory: %w", err)
 		}
 		f, err := os.OpenFile(s.lockPath(), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // the last installation left just now, with the directory
+			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open the lock of local networks: %w", err)
