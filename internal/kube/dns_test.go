@@ -94,26 +94,26 @@ func newDNSAPI(t *testing.T, a *dnsAPI) *Client {
 func TestScaleDNS(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		api     dnsAPI
+		api     *dnsAPI
 		to      int
 		want    int
 		noted   string
 		patches int
 	}{
-		"up":                    {dnsAPI{replicas: 1, noted: "1"}, 2, 2, "2", 1},
-		"down":                  {dnsAPI{replicas: 2, noted: "2"}, 1, 1, "1", 1},
-		"nothing to do":         {dnsAPI{replicas: 2, noted: "2"}, 2, 2, "2", 0},
-		"a user's number":       {dnsAPI{replicas: 5, noted: "1"}, 2, 5, "1", 0},
-		"a user's none":         {dnsAPI{replicas: 0, noted: "1"}, 2, 0, "1", 0},
-		"a user's Deployment":   {dnsAPI{replicas: 1}, 2, 1, "", 0},
-		"deleted":               {dnsAPI{gone: true}, 2, 0, "", 0},
-		"deleted meanwhile":     {dnsAPI{replicas: 1, noted: "1", meddle: func(a *dnsAPI) { a.gone = true }}, 2, 1, "1", 0},
-		"its status changes":    {dnsAPI{replicas: 1, noted: "1", meddle: func(a *dnsAPI) { a.version++ }}, 2, 2, "2", 1},
-		"a user is just faster": {dnsAPI{replicas: 1, noted: "1", meddle: func(a *dnsAPI) { a.version++; a.replicas = 3 }}, 2, 3, "1", 0},
+		"up":                    {&dnsAPI{replicas: 1, noted: "1"}, 2, 2, "2", 1},
+		"down":                  {&dnsAPI{replicas: 2, noted: "2"}, 1, 1, "1", 1},
+		"nothing to do":         {&dnsAPI{replicas: 2, noted: "2"}, 2, 2, "2", 0},
+		"a user's number":       {&dnsAPI{replicas: 5, noted: "1"}, 2, 5, "1", 0},
+		"a user's none":         {&dnsAPI{replicas: 0, noted: "1"}, 2, 0, "1", 0},
+		"a user's Deployment":   {&dnsAPI{replicas: 1}, 2, 1, "", 0},
+		"deleted":               {&dnsAPI{gone: true}, 2, 0, "", 0},
+		"deleted meanwhile":     {&dnsAPI{replicas: 1, noted: "1", meddle: func(a *dnsAPI) { a.gone = true }}, 2, 1, "1", 0},
+		"its status changes":    {&dnsAPI{replicas: 1, noted: "1", meddle: func(a *dnsAPI) { a.version++ }}, 2, 2, "2", 1},
+		"a user is just faster": {&dnsAPI{replicas: 1, noted: "1", meddle: func(a *dnsAPI) { a.version++; a.replicas = 3 }}, 2, 3, "1", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := &tt.api
+			a := tt.api
 			c := newDNSAPI(t, a)
 			for range 2 {
 				if err := c.ScaleDNS(t.Context(), tt.to); err != nil {
@@ -135,19 +135,19 @@ func TestScaleDNS(t *testing.T) {
 func TestWaitDNS(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		api  dnsAPI
+		api  *dnsAPI
 		says string // "" where nothing is waited for
 	}{
-		"both serve":             {dnsAPI{replicas: 2, serving: 2}, ""},
-		"the only one serves":    {dnsAPI{replicas: 1, serving: 1}, ""},
-		"two of a user's five":   {dnsAPI{replicas: 5, serving: 2}, ""},
-		"a user wants none":      {dnsAPI{}, ""},
-		"deleted":                {dnsAPI{gone: true}, ""},
-		"the second is starting": {dnsAPI{replicas: 2, serving: 1}, "1 of 2 replicas"},
+		"both serve":             {&dnsAPI{replicas: 2, serving: 2}, ""},
+		"the only one serves":    {&dnsAPI{replicas: 1, serving: 1}, ""},
+		"two of a user's five":   {&dnsAPI{replicas: 5, serving: 2}, ""},
+		"a user wants none":      {&dnsAPI{}, ""},
+		"deleted":                {&dnsAPI{gone: true}, ""},
+		"the second is starting": {&dnsAPI{replicas: 2, serving: 1}, "1 of 2 replicas"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newDNSAPI(t, &tt.api)
+			c := newDNSAPI(t, tt.api)
 			ctx, cancel := context.WithTimeout(t.Context(), patienceOfWait(tt.says))
 			defer cancel()
 			if err := c.WaitDNS(ctx); (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {

@@ -24,9 +24,9 @@ type Worker struct {
 	Scripts []machine.Script
 }
 
-// UserPodRoutes is the user that a control-plane member watches nodes as
+// userPodRoutes is the user that a control-plane member watches nodes as
 // (addons/rbac.yaml).
-const UserPodRoutes = "hanok:pod-routes"
+const userPodRoutes = "hanok:pod-routes"
 
 // WorkerNode gives the desired state of a worker: containerd, kubelet,
 // kube-proxy and flannel. They run as processes of the machine rather than
@@ -68,6 +68,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 			kubeconfigFile("flannel", server, kubelet),
 			{Path: kubeDir + "/kubelet.yaml", Mode: 0o644, Content: kubeletConfig(f, w, serving)},
 			{Path: kubeDir + "/kube-proxy.yaml", Mode: 0o644, Content: proxyConfig(f, w)},
+			dnsFlows(f),
 			{Path: kubeDir + "/flannel.json", Mode: 0o644, Content: flannelConfig(f)},
 			{Path: "/etc/containerd/config.toml", Mode: 0o644, Content: containerdConfig(f)},
 			// On disk before kubelet starts, so that the node is Ready as soon
@@ -111,11 +112,11 @@ func WorkerNode(f Facts, w Worker) machine.State {
 		},
 		{
 			Name:      "kube-proxy",
-			Argv:      f.kube("kube-proxy", "--config="+kubeDir+"/kube-proxy.yaml"),
+			Argv:      withDNSFlows(f.kube("kube-proxy", "--config="+kubeDir+"/kube-proxy.yaml")),
 			Env:       goRuntime,
 			WaitFor:   registered,
 			Ready:     &machine.Probe{URL: "http://127.0.0.1:10256/livez"},
-			RestartOn: []string{kubeDir + "/kube-proxy.yaml"},
+			RestartOn: []string{kubeDir + "/kube-proxy.yaml", dnsFlowsPath},
 		},
 	}
 	if len(w.Scripts) > 0 {
@@ -163,7 +164,7 @@ resolvConf: /etc/resolv.conf
 serializeImagePulls: false
 tlsCertFile: %s
 tlsPrivateKeyFile: %s
-%s`, caPath, f.DNSAddress(), clusterDomain, containerdSock, f.MaxPods(), w.MachineID,
+%s`, caPath, f.dnsAddress(), clusterDomain, containerdSock, f.maxPods(), w.MachineID,
 		serving.CertPath, serving.KeyPath, gates)
 }
 
