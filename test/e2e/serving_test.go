@@ -13,9 +13,10 @@ import (
 
 // TestServiceAnswersWhileNodesChange: a Deployment that shuts down gracefully,
 // with a PodDisruptionBudget, answers every request while the nodes below it
-// stop, start, change their flavor and leave. The requests come from a node
+// stop, start, change their flavor and leave, and the cluster's DNS answers
+// every query, though its pods move with them. The requests come from a node
 // group that nothing happens to: a hundred a second, each a new connection,
-// through ClusterIP and NodePort.
+// through ClusterIP and NodePort, and fifty queries a second beside them.
 func TestServiceAnswersWhileNodesChange(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
@@ -69,15 +70,17 @@ func TestServiceAnswersWhileNodesChange(t *testing.T) {
 			t.Fatalf("%s: %d %s", change.what, code, answer)
 		}
 		s.await(t, c.uuid, "UPDATE_COMPLETE", 5*time.Minute)
-		asked, failed := c.loaded(t)
-		t.Logf("%s took %v; %d requests so far", change.what, time.Since(begin).Round(100*time.Millisecond), asked)
-		if failed > 0 {
-			t.Fatalf("%s: %d requests failed:\n%s", change.what, failed, c.run(t, "-n", "default", "logs", "load"))
+		took := time.Since(begin).Round(100 * time.Millisecond)
+		now := c.loaded(t)
+		t.Logf("%s took %v; %d requests and %d look-ups so far", change.what, took, now.asked, now.lookedUp)
+		if now.failed > 0 || now.unresolved > 0 {
+			t.Fatalf("%s: %d requests and %d look-ups failed:\n%s", change.what, now.failed, now.unresolved, c.run(t, "-n", "default", "logs", "load"))
 		}
+		c.wantDNS(t, 2)
 	}
 	took := time.Since(began)
-	if asked, _ := c.loaded(t); float64(asked) < 2*45*took.Seconds() {
-		t.Errorf("only %d requests in %v: that was no load", asked, took)
+	if now := c.loaded(t); float64(now.asked) < 2*45*took.Seconds() || float64(now.lookedUp) < 45*took.Seconds() {
+		t.Errorf("only %d requests and %d look-ups in %v: that was no load", now.asked, now.lookedUp, took)
 	}
 	s.delete(t, c.uuid)
 }
@@ -89,29 +92,32 @@ func (c *cluster) servingNode(t *testing.T) string {
 	return strings.TrimPrefix(c.run(t, "get", "node", node, "-o", "jsonpath={.spec.providerID}"), "openstack:///")
 }
 
-// loaded tells what the load has asked and how much of it failed, once it has
-// counted again.
-func (c *cluster) loaded(t *testing.T) (asked, failed int) {
+// counts is what the load has asked, and how much of it failed.
+type counts struct{ asked, failed, lookedUp, unresolved int }
+
+// loaded gives the load's counts once it has counted again.
+func (c *cluster) loaded(t *testing.T) counts {
 	t.Helper()
-	c.counted(t, &asked, &failed)
-	first := asked
+	now := c.counted(t)
+	first := now
 	harness.Eventually(t, 20*time.Second, "the load goes on", func() error {
-		if c.counted(t, &asked, &failed); asked == first {
-			return fmt.Errorf("it has asked %d times", asked)
+		if now = c.counted(t); now.asked <= first.asked || now.lookedUp <= first.lookedUp {
+			return fmt.Errorf("it has asked %d times and looked up %d", now.asked, now.lookedUp)
 		}
 		return nil
 	})
-	return asked, failed
+	return now
 }
 
-func (c *cluster) counted(t *testing.T, asked, failed *int) {
+func (c *cluster) counted(t *testing.T) (now counts) {
 	t.Helper()
 	out, err := c.try("-n", "default", "logs", "load", "--tail=50")
 	if err != nil {
 		t.Logf("the load's log: %v %s", err, out)
-		return
+		return now
 	}
 	for line := range strings.Lines(out) {
-		_, _ = fmt.Sscanf(line, "asked %d failed %d", asked, failed)
+		_, _ = fmt.Sscanf(line, "asked %d failed %d, looked up %d failed %d", &now.asked, &now.failed, &now.lookedUp, &now.unresolved)
 	}
+	return now
 }

@@ -22,7 +22,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) < 2 {
-		log.Fatal("probe: say serve, webhook, apiserver, get URL, load URL..., lookup NAME or tls ADDRESS")
+		log.Fatal("probe: say serve, webhook, apiserver, get URL, load URL|dns:NAME..., lookup NAME or tls ADDRESS")
 	}
 	switch os.Args[1] {
 	case "serve":
