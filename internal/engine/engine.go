@@ -56,6 +56,9 @@ type Settings struct {
 	StallTimeout time.Duration
 	// HealthInterval is the time between two looks at a cluster (10 seconds).
 	HealthInterval time.Duration
+	// EventRetention is how long the events of deleted clusters are kept (30
+	// days); of the newest, maxOldEvents at most.
+	EventRetention time.Duration
 	// Workers bounds the operations under way at once (64).
 	Workers int
 	// MaxImageBytes bounds an image archive (8 GiB).
@@ -118,6 +121,7 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.DrainTimeout, 5*time.Minute)
 	setDefault(&s.StallTimeout, 10*time.Minute)
 	setDefault(&s.HealthInterval, 10*time.Second)
+	setDefault(&s.EventRetention, 30*24*time.Hour)
 	setDefault(&s.Workers, 64)
 	setDefault(&s.MaxImageBytes, 8<<30)
 	return s
@@ -139,6 +143,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { e.watchHealth(ctx) })
 	wg.Go(func() { e.checkBundles(ctx) })
+	wg.Go(func() { e.forgetEvents(ctx) })
 	err := e.cfg.Store.Work(ctx, e.cfg.Settings.Workers, e.handle)
 	wg.Wait()
 	e.closeClients()

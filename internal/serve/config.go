@@ -37,6 +37,8 @@ type Config struct {
 	ReservedMemoryMB     int     // memory of the host that machines do not get
 	ControlPlaneVCPUs    int
 	ControlPlaneMemoryMB int
+	// EventRetention is how long the events of deleted clusters are kept.
+	EventRetention time.Duration
 	// DrainTimeout is how long a node's pods may take to leave it.
 	DrainTimeout time.Duration
 
@@ -83,6 +85,7 @@ func (c *Config) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.LogFormat, "log-format", "text", "log format: text or json")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "log level: debug, info, warn or error")
 	fs.DurationVar(&c.DrainTimeout, "drain-timeout", 5*time.Minute, "how long a node's pods may take to leave it before an operation gives up")
+	fs.DurationVar(&c.EventRetention, "event-retention", 30*24*time.Hour, "how long the events of deleted clusters are kept (the newest 10000 at most)")
 	fs.DurationVar(&c.ShutdownGrace, "shutdown-grace", 10*time.Second, "how long a stop waits for requests under way")
 }
 
@@ -134,6 +137,9 @@ func (c *Config) Validate() error {
 	}
 	if c.DrainTimeout <= 0 {
 		bad("drain-timeout", "%s is not a time that pods could leave in", c.DrainTimeout)
+	}
+	if c.EventRetention < time.Minute {
+		bad("event-retention", "%s is under a minute: clients could not see how a delete ended", c.EventRetention)
 	}
 	if c.ShutdownGrace < 0 {
 		bad("shutdown-grace", "%s is negative", c.ShutdownGrace)

@@ -131,7 +131,7 @@ func (s *service) assembleEngine(ctx context.Context, o Options, bundles *bundle
 		Store: s.store, Driver: s.driver, Bundles: bundles, Fleet: s.fleet,
 		BlobDir: blobs, Log: s.log, Registerer: registry, AtBoundary: crash,
 		Settings: engine.Settings{
-			Region: c.Region, Workers: c.Workers, DrainTimeout: c.DrainTimeout,
+			Region: c.Region, Workers: c.Workers, DrainTimeout: c.DrainTimeout, EventRetention: c.EventRetention,
 			ControlPlaneFlavor: infra.Flavor{
 				ID: "control-plane", Name: "control-plane", Type: "general", VCPUs: c.ControlPlaneVCPUs, MemoryMB: c.ControlPlaneMemoryMB,
 			},

@@ -79,6 +79,10 @@ type Tx interface {
 	// UpdateEvent writes State, Contents, Step, Epoch, Deadline, UpdatedAt
 	// where the stored epoch is not newer than e's; otherwise KindConflict.
 	UpdateEvent(e hanok.Event) error
+	// DeleteOldEvents removes events that have ended of clusters that are no
+	// more: those last written before a time, and of the rest all but the
+	// newest keep; at most limit of them. It gives how many it removed.
+	DeleteOldEvents(before time.Time, keep, limit int) (int, error)
 	// Enqueue wakes a worker for an event once the transaction is committed.
 	Enqueue(eventID int64) error
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/hanok/hanok"
 )
@@ -69,6 +70,14 @@ func (t *tx) UpdateEvent(e hanok.Event) error {
 		return err
 	}
 	return hanok.Errorf(hanok.KindConflict, "event %s was taken over: its epoch is %d, this writer's %d", now.UUID, now.Epoch, e.Epoch)
+}
+
+func (t *tx) DeleteOldEvents(before time.Time, keep, limit int) (int, error) {
+	const old = `FROM events WHERE state <> 'IN_PROGRESS' AND cluster_uuid NOT IN (SELECT uuid FROM clusters)`
+	n, err := t.exec("events", `DELETE FROM events WHERE id IN (
+		SELECT id `+old+` AND (updated_at < ?1 OR id <= (SELECT id `+old+` ORDER BY id DESC LIMIT 1 OFFSET ?2))
+		ORDER BY id LIMIT ?3)`, toMicros(before), keep, limit)
+	return int(n), err
 }
 
 func (t *tx) Enqueue(eventID int64) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/store"
@@ -44,6 +45,66 @@ func testEvents(t *testing.T, s store.Store) {
 		equal(t, "unfinished", all, []hanok.Event{second, other})
 		return errors.Join(err, err2, err4, err5, err6)
 	})
+}
+
+// testOldEvents: of clusters that are no more, and only of these, events go
+// that are too old or too many.
+func testOldEvents(t *testing.T, s store.Store) {
+	// By their ids, in this order; "live" is there, the others are not.
+	update(t, s, func(tx store.Tx) error {
+		if err := tx.PutCluster(cluster("live", "n", "p1")); err != nil {
+			return err
+		}
+		for i, e := range []struct {
+			uuid, cluster string
+			state         hanok.EventState
+		}{
+			{"e0", "gone", hanok.EventSuccess}, {"e1", "live", hanok.EventSuccess}, {"e2", "gone", hanok.EventInProgress},
+			{"e3", "gone", hanok.EventFail}, {"e4", "gone2", hanok.EventSuccess}, {"e5", "gone2", hanok.EventSuccess},
+		} {
+			made := event(e.uuid, e.cluster)
+			made.State, made.UpdatedAt = e.state, at(i)
+			if _, err := tx.InsertEvent(made); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	remaining := func() (uuids []string) {
+		view(t, s, func(tx store.Tx) error {
+			for _, cluster := range []string{"live", "gone", "gone2"} {
+				of, err := tx.Events(cluster)
+				if err != nil {
+					return err
+				}
+				for _, e := range of {
+					uuids = append(uuids, e.UUID)
+				}
+			}
+			return nil
+		})
+		return uuids
+	}
+	for _, tt := range []struct {
+		what        string
+		before      time.Time
+		keep, limit int
+		removed     int
+		remaining   []string
+	}{
+		{"nothing is old or too much", at(0), 4, 10, 0, []string{"e1", "e3", "e2", "e0", "e5", "e4"}},
+		{"old", at(1), 4, 10, 1, []string{"e1", "e3", "e2", "e5", "e4"}},
+		{"no more than the limit", at(100), 4, 1, 1, []string{"e1", "e2", "e5", "e4"}},
+		{"too many", time.Time{}, 1, 10, 1, []string{"e1", "e2", "e5"}},
+		{"none is to be kept", time.Time{}, 0, 10, 1, []string{"e1", "e2"}},
+	} {
+		update(t, s, func(tx store.Tx) error {
+			n, err := tx.DeleteOldEvents(tt.before, tt.keep, tt.limit)
+			equal(t, "removed: "+tt.what, n, tt.removed)
+			return err
+		})
+		equal(t, "remaining: "+tt.what, remaining(), tt.remaining)
+	}
 }
 
 // testEventFence: a writer whose event was taken over changes nothing more,

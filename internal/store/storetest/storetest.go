@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"NodeGroups", testNodeGroups},
 		{"Nodes", testNodes},
 		{"Events", testEvents},
+		{"OldEvents", testOldEvents},
 		{"EventFence", testEventFence},
 		{"Secrets", testSecrets},
 		{"Documents", testDocuments},
