@@ -60,6 +60,10 @@ type KubeClient interface {
 	// Drain evicts a node's pods and returns when they are gone; the error of
 	// a context that ended is a *kube.DrainError that names what stays.
 	Drain(ctx context.Context, name string, say func(string)) error
+	// NodeMarks gives what users have put on a node's object, MarkNode puts it
+	// on it as soon as it is registered.
+	NodeMarks(ctx context.Context, name string) (kube.NodeMarks, error)
+	MarkNode(ctx context.Context, name string, m kube.NodeMarks) error
 	// DeletePodsOf forgets the pods of a node whose machine is gone or off.
 	DeletePodsOf(ctx context.Context, name string) error
 	// ScaleDNS sets the replicas of CoreDNS, unless a user did.

@@ -130,6 +130,11 @@ func (o *operation) finishDelete(ctx context.Context) error {
 				return err
 			}
 		}
+		for _, key := range keysOf(nodes) {
+			if err := unlessNotFound(tx.DeleteDocument(kindNodeMarks, key)); err != nil {
+				return err
+			}
+		}
 		if err := unlessNotFound(tx.DeleteDocument(kindClusterSpec, uuid)); err != nil {
 			return err
 		}

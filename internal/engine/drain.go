@@ -85,6 +85,9 @@ func (o *operation) empty(ctx context.Context, step string, n hanok.Node) error 
 			}
 		}
 	}
+	if err := o.keepMarks(ctx, step, n); err != nil {
+		return err
+	}
 	return o.insist(ctx, step, func(ctx context.Context) error { return client.DeleteNode(ctx, n.Name) })
 }
 
@@ -152,6 +155,9 @@ func (o *operation) unmake(ctx context.Context, step string, n hanok.Node) error
 func (o *operation) dropRecord(ctx context.Context, n hanok.Node) error {
 	err := o.update(ctx, func(tx store.Tx, _ *hanok.Event) error {
 		if err := o.e.cfg.Fleet.Revoke(tx, n.Key, n.ClusterUUID); err != nil {
+			return err
+		}
+		if err := unlessNotFound(tx.DeleteDocument(kindNodeMarks, n.Key)); err != nil {
 			return err
 		}
 		return unlessNotFound(tx.DeleteNode(n.Key))

@@ -14,6 +14,7 @@ type nodeObject struct {
 	cluster, name string
 	cordoned      bool
 	stale         bool // Kubernetes takes its machine for running
+	marks         kube.NodeMarks
 }
 
 // register does what kubelets do when they start: each makes its Node object,

@@ -71,6 +71,16 @@ func (o *operation) startNode(ctx context.Context, step string, n hanok.Node) er
 		}
 		m.Status = infra.MachineShutoff
 	}
+	finish, err := o.putMarksBack(ctx, step, n)
+	if err != nil {
+		return err
+	}
+	return finish(o.boot(ctx, step, n, m))
+}
+
+// boot starts a node's machine, unless it runs, and waits until Kubernetes has
+// the node Ready.
+func (o *operation) boot(ctx context.Context, step string, n hanok.Node, m infra.Machine) error {
 	if m.Status != infra.MachineActive {
 		err := driverPatience.retry(ctx, o.sayer(step), func(ctx context.Context) error { return o.e.cfg.Driver.StartMachine(ctx, m.ID) })
 		if err != nil {

@@ -134,13 +134,23 @@ func (c *Client) WaitNodesReady(ctx context.Context, names []string) error {
 		}
 		return out
 	}
+	err := c.watchUntil(ctx, note, func() bool { return len(missing()) == 0 })
+	if err != nil {
+		return fmt.Errorf("nodes are not Ready: %v: %w", missing(), err)
+	}
+	return nil
+}
+
+// watchUntil shows every node and every change of one to note, until done or
+// until ctx ends.
+func (c *Client) watchUntil(ctx context.Context, note func(*unstructured.Unstructured), done func() bool) error {
 	for {
-		err := c.watchNodes(ctx, note, func() bool { return len(missing()) == 0 })
-		if len(missing()) == 0 {
+		err := c.watchNodes(ctx, note, done)
+		if done() {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("nodes are not Ready: %v: %w", missing(), errors.Join(context.Cause(ctx), err))
+			return errors.Join(context.Cause(ctx), err)
 		}
 		// The API server closed the watch or could not be reached.
 		select {
@@ -185,13 +195,27 @@ func (c *Client) watchNodes(ctx context.Context, note func(*unstructured.Unstruc
 	}
 }
 
-// DeleteNode removes a Node object; one that is gone is success.
+// DeleteNode removes a Node object; one that is gone is success. One that is
+// held by finalizers is an error that names them: ask again.
 func (c *Client) DeleteNode(ctx context.Context, name string) error {
-	err := c.dynamic.Resource(nodesResource).Delete(ctx, name, metav1.DeleteOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	nodes := c.dynamic.Resource(nodesResource)
+	err := nodes.Delete(ctx, name, metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("deleting node %s: %w", name, err)
 	}
-	return nil
+	n, err := nodes.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("deleting node %s: %w", name, err)
+	case n.GetDeletionTimestamp() != nil:
+		return fmt.Errorf("node %s is deleted but not gone: its finalizers %s hold it", name, strings.Join(n.GetFinalizers(), ", "))
+	}
+	return nil // its kubelet has registered it anew
 }
 
 func nodeState(o *unstructured.Unstructured) NodeState {

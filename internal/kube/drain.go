@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
@@ -48,25 +47,6 @@ func (e *DrainError) Error() string {
 
 // Unwrap gives the cause.
 func (e *DrainError) Unwrap() error { return e.Err }
-
-// Cordon keeps new pods off a node. A node that is not there is success.
-func (c *Client) Cordon(ctx context.Context, name string) error {
-	return c.setUnschedulable(ctx, name, true)
-}
-
-// Uncordon lets pods onto a node again. A node that is not there is success.
-func (c *Client) Uncordon(ctx context.Context, name string) error {
-	return c.setUnschedulable(ctx, name, false)
-}
-
-func (c *Client) setUnschedulable(ctx context.Context, name string, on bool) error {
-	patch := fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, on)
-	_, err := c.dynamic.Resource(nodesResource).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("setting node %s unschedulable %t: %w", name, on, err)
-	}
-	return nil
-}
 
 // Drain evicts the pods of a node, as their PodDisruptionBudgets allow, and
 // returns when they are gone. Pods of DaemonSets, static pods and pods that

@@ -25,7 +25,6 @@ type podAPI struct {
 	answers map[string]int            // code that the eviction of a pod is answered with; 0 is success
 	evicted []string
 	deleted []string
-	patches []string
 }
 
 func (a *podAPI) pod(name string, change func(meta, status map[string]any)) {
@@ -88,18 +87,6 @@ func newPodAPI(t *testing.T) (*podAPI, *Client) {
 		a.deleted = append(a.deleted, r.PathValue("pod"))
 		delete(a.pods, r.PathValue("pod"))
 		writeObject(w, http.StatusOK, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"})
-	})
-	mux.HandleFunc("PATCH /api/v1/nodes/{node}", func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if r.PathValue("node") != "n-0" {
-			writeObject(w, http.StatusNotFound, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404})
-			return
-		}
-		var patch struct{ Spec struct{ Unschedulable bool } }
-		_ = json.NewDecoder(r.Body).Decode(&patch)
-		a.patches = append(a.patches, fmt.Sprint(patch.Spec.Unschedulable))
-		writeObject(w, http.StatusOK, map[string]any{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": "n-0"}})
 	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
@@ -208,21 +195,5 @@ func TestDrainNamesWhatStays(t *testing.T) {
 	var stays *DrainError
 	if err := c.Drain(ctx, "n-0", silent); !errors.As(err, &stays) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("without an API server: %v", err)
-	}
-}
-
-func TestCordon(t *testing.T) {
-	t.Parallel()
-	a, c := newPodAPI(t)
-	for _, err := range []error{
-		c.Cordon(t.Context(), "n-0"), c.Uncordon(t.Context(), "n-0"),
-		c.Cordon(t.Context(), "gone"), c.Uncordon(t.Context(), "gone"), // success: nothing to do
-	} {
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	if !slices.Equal(a.patches, []string{"true", "false"}) {
-		t.Errorf("unschedulable was set to %v", a.patches)
 	}
 }
