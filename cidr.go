@@ -9,10 +9,10 @@ import (
 
 // Ranges that a cluster must keep clear of (guide, "Create a Cluster").
 var (
-	// LinkLocalRange is never routed.
-	LinkLocalRange = netip.MustParsePrefix("169.254.0.0/16")
-	// ServiceOwnRange is the service's own: endpoints, agents, control planes.
-	ServiceOwnRange = netip.MustParsePrefix("198.18.0.0/19")
+	// linkLocalRange is never routed.
+	linkLocalRange = netip.MustParsePrefix("169.254.0.0/16")
+	// serviceOwnRange is the service's own: endpoints, agents, control planes.
+	serviceOwnRange = netip.MustParsePrefix("198.18.0.0/19")
 	// bridgeRange is the container bridge of Kubernetes v1.23.3 and older.
 	bridgeRange = netip.MustParsePrefix("172.17.0.0/16")
 	// notHosts are IPv4 ranges whose addresses no host may have.
@@ -23,10 +23,10 @@ var (
 
 // Bounds of pods_network_subnet and of the ranges' prefix lengths.
 const (
-	PodSubnetMin = 20
-	PodSubnetMax = 28
-	// PrefixMax is the longest prefix of a range: no CIDR block smaller than /24.
-	PrefixMax = 24
+	podSubnetMin = 20
+	podSubnetMax = 28
+	// prefixMax is the longest prefix of a range: no CIDR block smaller than /24.
+	prefixMax = 24
 	// servicePrefixMin and podSpreadMax are limits of Kubernetes itself
 	// (kube-apiserver, node IPAM of kube-controller-manager).
 	servicePrefixMin = 12
@@ -84,37 +84,37 @@ func (r ClusterRanges) Check() error {
 	if r.Service.Bits() < servicePrefixMin {
 		return Invalid(fieldService, "%s is larger than Kubernetes allows; the prefix length must be at least /%d", r.Service, servicePrefixMin)
 	}
-	return CheckPodSubnetSize(fieldPodSubnet, r.Pods, r.PodSubnetSize)
+	return checkPodSubnetSize(fieldPodSubnet, r.Pods, r.PodSubnetSize)
 }
 
 // checkRange applies the rules that look at one range alone.
 func checkRange(field string, p netip.Prefix, version string) error {
-	if p.Bits() > PrefixMax {
-		return Invalid(field, "%s is too small; the prefix length must be /%d or shorter", p, PrefixMax)
+	if p.Bits() > prefixMax {
+		return Invalid(field, "%s is too small; the prefix length must be /%d or shorter", p, prefixMax)
 	}
-	if p.Overlaps(LinkLocalRange) {
-		return Invalid(field, "%s overlaps the link-local range %s", p, LinkLocalRange)
+	if p.Overlaps(linkLocalRange) {
+		return Invalid(field, "%s overlaps the link-local range %s", p, linkLocalRange)
 	}
-	if p.Overlaps(ServiceOwnRange) {
-		return Invalid(field, "%s overlaps %s, which the service uses itself", p, ServiceOwnRange)
+	if p.Overlaps(serviceOwnRange) {
+		return Invalid(field, "%s overlaps %s, which the service uses itself", p, serviceOwnRange)
 	}
 	for _, n := range notHosts {
 		if p.Overlaps(n) {
 			return Invalid(field, "%s overlaps %s, whose addresses no host may have", p, n)
 		}
 	}
-	if v, err := ParseVersion(version); err == nil && v.Compare(Version{1, 23, 3}) <= 0 && p.Overlaps(bridgeRange) {
+	if v, err := parseRelease(version); err == nil && v.Compare(release{1, 23, 3}) <= 0 && p.Overlaps(bridgeRange) {
 		return Invalid(field, "%s overlaps the container bridge %s of Kubernetes %s", p, bridgeRange, version)
 	}
 	return nil
 }
 
-// CheckPodSubnetSize checks the prefix length of each node's pod subnet
+// checkPodSubnetSize checks the prefix length of each node's pod subnet
 // against the cluster's pod range.
-func CheckPodSubnetSize(field string, pods netip.Prefix, size int) error {
+func checkPodSubnetSize(field string, pods netip.Prefix, size int) error {
 	switch {
-	case size < PodSubnetMin || size > PodSubnetMax:
-		return Invalid(field, "%d is out of bounds; it must be %d to %d", size, PodSubnetMin, PodSubnetMax)
+	case size < podSubnetMin || size > podSubnetMax:
+		return Invalid(field, "%d is out of bounds; it must be %d to %d", size, podSubnetMin, podSubnetMax)
 	case size < pods.Bits()+2:
 		return Invalid(field, "%d must be at least 2 greater than the prefix length of the pod network %s", size, pods)
 	case size-pods.Bits() > podSpreadMax:

@@ -23,7 +23,7 @@ func TestClusterRanges(t *testing.T) {
 		ranges ClusterRanges
 		want   string // "" is allowed, else the error's beginning
 	}{
-		"defaults":                    {ranges("192.168.0.0/24", DefaultPodCIDR, DefaultServiceCIDR, DefaultPodSubnetSize), ""},
+		"defaults":                    {ranges("192.168.0.0/24", defaultPodCIDR, defaultServiceCIDR, defaultPodSubnetSize), ""},
 		"the issue's own":             {ranges("192.168.0.0/24", "10.30.0.0/18", "10.20.0.0/16", 26), ""},
 		"the guide's example":         {ranges("192.168.0.0/24", "10.100.0.0/22", "10.254.0.0/16", 24), ""},
 		"neighbours":                  {ranges("10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24", 26), ""},

@@ -14,9 +14,9 @@ const LabelExtraVolumes = "extra_volumes"
 
 // Bounds of extra volumes (guide): how many a node has, and the size of each in GB.
 const (
-	ExtraVolumesMax    = 3
-	ExtraVolumeSizeMin = 1
-	ExtraVolumeSizeMax = 2048
+	extraVolumesMax    = 3
+	extraVolumeSizeMin = 1
+	extraVolumeSizeMax = 2048
 )
 
 // ExtraVolume is a volume that every node of a group has besides its boot volume.
@@ -50,8 +50,8 @@ func ReadExtraVolumes(field, text string) ([]ExtraVolume, error) {
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		return nil, Invalid(field, "must be an array of volumes")
 	}
-	if len(list) > ExtraVolumesMax {
-		return nil, Invalid(field, "has %d volumes; at most %d are allowed", len(list), ExtraVolumesMax)
+	if len(list) > extraVolumesMax {
+		return nil, Invalid(field, "has %d volumes; at most %d are allowed", len(list), extraVolumesMax)
 	}
 	var volumes []ExtraVolume
 	for i, raw := range list {
@@ -105,8 +105,8 @@ func readExtraVolume(field string, raw json.RawMessage) (v ExtraVolume, err erro
 	if v.SizeGB, err = readInt(size); err != nil {
 		return v, Invalid(field+".volume_size", "%s must be an integer", Quote(size))
 	}
-	if v.SizeGB < ExtraVolumeSizeMin || v.SizeGB > ExtraVolumeSizeMax {
-		return v, Invalid(field+".volume_size", "%d GB is out of bounds; it must be %d to %d", v.SizeGB, ExtraVolumeSizeMin, ExtraVolumeSizeMax)
+	if v.SizeGB < extraVolumeSizeMin || v.SizeGB > extraVolumeSizeMax {
+		return v, Invalid(field+".volume_size", "%d GB is out of bounds; it must be %d to %d", v.SizeGB, extraVolumeSizeMin, extraVolumeSizeMax)
 	}
 	v.MountPath = text["volume_mount_path"]
 	v.Encrypted = text["volume_key_id"] != "" || text["volume_appkey"] != ""

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// FlavorFamily gives the family of a flavor by its name: "m2" of "m2.c2m4".
-func FlavorFamily(name string) string {
+// flavorFamily gives the family of a flavor by its name: "m2" of "m2.c2m4".
+func flavorFamily(name string) string {
 	family, _, _ := strings.Cut(name, ".")
 	return family
 }
@@ -21,7 +21,7 @@ const fixedFamily = "u2"
 // CheckFlavorChange tells whether nodes may change from one flavor to another,
 // both by name. The KindInvalid error names field.
 func CheckFlavorChange(field, from, to string) error {
-	a, b := FlavorFamily(from), FlavorFamily(to)
+	a, b := flavorFamily(from), flavorFamily(to)
 	switch {
 	case a == fixedFamily:
 		return Invalid(field, "nodes of flavor %s cannot change: the family %s is fixed; make a new node group instead", from, fixedFamily)

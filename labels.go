@@ -34,9 +34,9 @@ const (
 
 // What an unsent label means.
 const (
-	DefaultServiceCIDR   = "10.254.0.0/16"
-	DefaultPodCIDR       = "10.100.0.0/16"
-	DefaultPodSubnetSize = 24
+	defaultServiceCIDR   = "10.254.0.0/16"
+	defaultPodCIDR       = "10.100.0.0/16"
+	defaultPodSubnetSize = 24
 	DefaultMinNodeCount  = 1
 	DefaultMaxNodeCount  = 10
 	// CNIFlannel is the CNI that runs where no other was asked for.
@@ -150,15 +150,15 @@ func LabelsNotBuilt() []string {
 
 // ServiceCIDR is the range that ClusterIPs come from.
 func (c Cluster) ServiceCIDR() netip.Prefix {
-	return prefixLabel(c.Labels, LabelServiceCIDR, DefaultServiceCIDR)
+	return prefixLabel(c.Labels, LabelServiceCIDR, defaultServiceCIDR)
 }
 
 // PodCIDR is the range that the nodes' pod subnets come from.
-func (c Cluster) PodCIDR() netip.Prefix { return prefixLabel(c.Labels, LabelPodCIDR, DefaultPodCIDR) }
+func (c Cluster) PodCIDR() netip.Prefix { return prefixLabel(c.Labels, LabelPodCIDR, defaultPodCIDR) }
 
 // PodSubnetSize is the prefix length of each node's pod subnet.
 func (c Cluster) PodSubnetSize() int {
-	return intLabel(c.Labels, LabelPodSubnetSize, DefaultPodSubnetSize)
+	return intLabel(c.Labels, LabelPodSubnetSize, defaultPodSubnetSize)
 }
 
 // PublicEndpoint tells whether the API endpoint is reachable from outside the VPC.

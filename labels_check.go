@@ -10,8 +10,8 @@ const UserScriptMax = 64 << 10
 
 // Bounds of a boot volume in GB; an image may ask for more than the lower one.
 const (
-	BootVolumeMin = 1
-	BootVolumeMax = 2048
+	bootVolumeMin = 1
+	bootVolumeMax = 2048
 )
 
 // autoscalerBounds are the ranges of the autoscaler's labels (guide and user
@@ -62,8 +62,8 @@ func checkWorkerLabels(labels map[string]string) error {
 	if v := labels[LabelAutoscaler]; v != "" && v != "nodegroupfeature" {
 		return Invalid("labels."+LabelAutoscaler, `%s must be "nodegroupfeature"`, Quote(v))
 	}
-	if n, _ := readInt(labels[LabelBootVolumeSize]); n < BootVolumeMin || n > BootVolumeMax {
-		return Invalid("labels."+LabelBootVolumeSize, "%d GB is out of bounds; it must be %d to %d", n, BootVolumeMin, BootVolumeMax)
+	if n, _ := readInt(labels[LabelBootVolumeSize]); n < bootVolumeMin || n > bootVolumeMax {
+		return Invalid("labels."+LabelBootVolumeSize, "%d GB is out of bounds; it must be %d to %d", n, bootVolumeMin, bootVolumeMax)
 	}
 	for _, name := range []string{LabelUserScript, LabelUserScriptV2} {
 		if err := CheckUserScript("labels."+name, labels[name]); err != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// NameMaxLength is the longest name of a cluster or a node group.
-const NameMaxLength = 32
+// nameMaxLength is the longest name of a cluster or a node group.
+const nameMaxLength = 32
 
 var (
 	nameRule = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
@@ -23,8 +23,8 @@ func CheckName(field, name string) error {
 		return Invalid(field, "must not be empty")
 	case hex32.MatchString(strings.ReplaceAll(strings.ToLower(name), "-", "")):
 		return Invalid(field, "%q looks like a UUID; choose another name", name)
-	case len(name) > NameMaxLength:
-		return Invalid(field, "has %d characters; at most %d are allowed", len(name), NameMaxLength)
+	case len(name) > nameMaxLength:
+		return Invalid(field, "has %d characters; at most %d are allowed", len(name), nameMaxLength)
 	case !nameRule.MatchString(name):
 		return Invalid(field, "%q must consist of lowercase letters, digits and '-', begin with a letter, and end with a letter or a digit", name)
 	}

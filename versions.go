@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Version is a Kubernetes release.
-type Version struct{ Major, Minor, Patch int }
+// release is a version of Kubernetes, by its parts.
+type release struct{ Major, Minor, Patch int }
 
 var versionRule = regexp.MustCompile(`^v(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$`)
 
-// ParseVersion reads a release as the API writes it, "v1.30.3".
-func ParseVersion(s string) (Version, error) {
+// parseRelease reads a release as the API writes it, "v1.30.3".
+func parseRelease(s string) (release, error) {
 	m := versionRule.FindStringSubmatch(s)
 	if m == nil {
-		return Version{}, fmt.Errorf("%s is not a Kubernetes version; write it as v1.30.3", Quote(s))
+		return release{}, fmt.Errorf("%s is not a Kubernetes version; write it as v1.30.3", Quote(s))
 	}
-	var v Version
+	var v release
 	for i, p := range []*int{&v.Major, &v.Minor, &v.Patch} {
 		*p, _ = strconv.Atoi(m[i+1]) // the rule lets only small numbers through
 	}
@@ -27,7 +27,7 @@ func ParseVersion(s string) (Version, error) {
 }
 
 // Compare is negative where v is older than w, positive where it is newer.
-func (v Version) Compare(w Version) int {
+func (v release) Compare(w release) int {
 	return slices.Compare([]int{v.Major, v.Minor, v.Patch}, []int{w.Major, w.Minor, w.Patch})
 }
 
@@ -41,15 +41,15 @@ var (
 	offeredVersions = []string{"v1.27.3", "v1.28.3", "v1.29.3", "v1.30.3"}
 )
 
-// CreatableVersions gives the offered releases among those with a bundle,
+// creatableVersions gives the offered releases among those with a bundle,
 // oldest first.
-func CreatableVersions(bundles []string) []string {
+func creatableVersions(bundles []string) []string {
 	return slices.DeleteFunc(slices.Clone(offeredVersions), func(v string) bool { return !slices.Contains(bundles, v) })
 }
 
 // CheckCreatable tells why a cluster of a release cannot be created, or nil.
 func CheckCreatable(field, version string, bundles []string) error {
-	creatable := CreatableVersions(bundles)
+	creatable := creatableVersions(bundles)
 	can := "none can be created here: no bundle is built"
 	if len(creatable) > 0 {
 		can = "creatable: " + strings.Join(creatable, ", ")
@@ -69,7 +69,7 @@ func CheckCreatable(field, version string, bundles []string) error {
 // SupportedVersions is the supported_k8s document: every known release, and
 // whether it can be created.
 func SupportedVersions(bundles []string) map[string]bool {
-	creatable := CreatableVersions(bundles)
+	creatable := creatableVersions(bundles)
 	m := make(map[string]bool, len(knownVersions))
 	for _, v := range knownVersions {
 		m[v] = slices.Contains(creatable, v)

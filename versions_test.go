@@ -10,12 +10,12 @@ import (
 func TestParseVersion(t *testing.T) {
 	t.Parallel()
 	for _, s := range append(slices.Clone(knownVersions), "v10.0.9999") {
-		if v, err := ParseVersion(s); err != nil || fmt.Sprintf("v%d.%d.%d", v.Major, v.Minor, v.Patch) != s {
+		if v, err := parseRelease(s); err != nil || fmt.Sprintf("v%d.%d.%d", v.Major, v.Minor, v.Patch) != s {
 			t.Errorf("%q: %v, %v", s, v, err)
 		}
 	}
 	for _, s := range []string{"", "1.30.3", "v1.30", "v1.30.3.1", "v1.030.3", "v1.30.3 ", "v1.30.99999", "V1.30.3", "v1.30.3-rc.0", "v1.30.-3"} {
-		if v, err := ParseVersion(s); err == nil {
+		if v, err := parseRelease(s); err == nil {
 			t.Errorf("%q: read as %v", s, v)
 		}
 	}
@@ -23,9 +23,9 @@ func TestParseVersion(t *testing.T) {
 
 func TestKnownVersionsAreInOrder(t *testing.T) {
 	t.Parallel()
-	var last Version
+	var last release
 	for _, s := range knownVersions {
-		v, err := ParseVersion(s)
+		v, err := parseRelease(s)
 		if err != nil || v.Compare(last) <= 0 {
 			t.Errorf("%s does not come after %v (%v)", s, last, err)
 		}
@@ -76,7 +76,7 @@ func TestSupportedVersions(t *testing.T) {
 func TestOfferedVersionsStay(t *testing.T) {
 	t.Parallel()
 	before := slices.Clone(offeredVersions)
-	CreatableVersions([]string{"v1.30.3", "v1.27.3"})
+	creatableVersions([]string{"v1.30.3", "v1.27.3"})
 	if !slices.Equal(offeredVersions, before) {
 		t.Errorf("a caller changed the list: %v", offeredVersions)
 	}

@@ -18,33 +18,33 @@ func TestCheck(t *testing.T) {
 		`","resource_name":"c","resource_type":"cluster","type":"CLUSTER_CREATE","state":"SUCCESS","contents":null,"created_at":null,"updated_at":"2021-08-05T01:48:39+00:00"`
 	for _, c := range []struct {
 		name string
-		x    Exchange
+		x    exchange
 		want string // part of the error; "" is none
 	}{
-		{"good", Exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`{"clusters":[]}`)}, ""},
-		{"with a slash", Exchange{Method: "GET", Path: "/v1/clusters/", Status: 200, Body: []byte(`{"clusters":[]}`)}, ""},
-		{"HEAD", Exchange{Method: "HEAD", Path: "/v1/clusters", Status: 200}, ""},
-		{"missing field", Exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`{}`)}, `"clusters" is missing`},
-		{"undocumented field", Exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`{"clusters":[],"more":1}`)}, ".more"},
-		{"nested undocumented field", Exchange{Method: "GET", Path: "/v1/clusters/x/events", Status: 200, Body: []byte(`{"events":[{` + event + `,"more":1}]}`)}, ".events[0].more"},
-		{"event", Exchange{Method: "GET", Path: "/v1/clusters/x/events", Status: 200, Body: []byte(`{"events":[{` + event + `}]}`)}, ""},
-		{"undocumented status", Exchange{Method: "GET", Path: "/v1/clusters", Status: 202, Body: []byte(`{"clusters":[]}`)}, "status is not documented"},
-		{"no JSON", Exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`x`)}, "no JSON"},
-		{"wrong error", Exchange{Method: "GET", Path: "/v1/clusters", Status: 404, Body: []byte(`{"error":1}`)}, "errors"},
-		{"error", Exchange{Method: "GET", Path: "/v1/clusters", Status: 404, Body: []byte(magnumError)}, ""},
-		{"unknown path", Exchange{Method: "GET", Path: "/v1/nothing", Status: 404, Body: []byte(magnumError)}, ""},
-		{"undocumented path", Exchange{Method: "GET", Path: "/v1/nothing", Status: 200, Body: []byte(`{}`)}, "lacks this operation"},
-		{"undocumented method", Exchange{Method: "PUT", Path: "/v1/clusters", Status: 200, Body: []byte(`{}`)}, "lacks this operation"},
-		{"405 without Allow", Exchange{Method: "PUT", Path: "/v1/clusters", Status: 405, Body: []byte(magnumError)}, "Allow"},
-		{"another service's error", Exchange{Method: "GET", Path: "/network/v2.0/networks/x", Status: 404, Body: []byte(magnumError)}, "NeutronError"},
-		{"header missing", Exchange{Method: "POST", Path: "/v1/clusters", Status: 202, Body: []byte(`{"uuid":"` + uuid + `"}`)}, "Location"},
-		{"body where none is", Exchange{Method: "DELETE", Path: "/v1/clusters/x", Status: 204, Body: []byte(`{}`)}, "no body"},
-		{"accepted request", Exchange{Method: "POST", Path: "/v1/clusters/x/actions/resize", Status: 202, RequestBody: []byte(`{"node_count":"3"}`), Body: []byte(`{"uuid":"` + uuid + `"}`)}, ""},
-		{"accepted bad request", Exchange{Method: "POST", Path: "/v1/clusters/x/actions/resize", Status: 202, RequestBody: []byte(`{"node_count":[]}`), Body: []byte(`{"uuid":"` + uuid + `"}`)}, "the request was accepted"},
+		{"good", exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`{"clusters":[]}`)}, ""},
+		{"with a slash", exchange{Method: "GET", Path: "/v1/clusters/", Status: 200, Body: []byte(`{"clusters":[]}`)}, ""},
+		{"HEAD", exchange{Method: "HEAD", Path: "/v1/clusters", Status: 200}, ""},
+		{"missing field", exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`{}`)}, `"clusters" is missing`},
+		{"undocumented field", exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`{"clusters":[],"more":1}`)}, ".more"},
+		{"nested undocumented field", exchange{Method: "GET", Path: "/v1/clusters/x/events", Status: 200, Body: []byte(`{"events":[{` + event + `,"more":1}]}`)}, ".events[0].more"},
+		{"event", exchange{Method: "GET", Path: "/v1/clusters/x/events", Status: 200, Body: []byte(`{"events":[{` + event + `}]}`)}, ""},
+		{"undocumented status", exchange{Method: "GET", Path: "/v1/clusters", Status: 202, Body: []byte(`{"clusters":[]}`)}, "status is not documented"},
+		{"no JSON", exchange{Method: "GET", Path: "/v1/clusters", Status: 200, Body: []byte(`x`)}, "no JSON"},
+		{"wrong error", exchange{Method: "GET", Path: "/v1/clusters", Status: 404, Body: []byte(`{"error":1}`)}, "errors"},
+		{"error", exchange{Method: "GET", Path: "/v1/clusters", Status: 404, Body: []byte(magnumError)}, ""},
+		{"unknown path", exchange{Method: "GET", Path: "/v1/nothing", Status: 404, Body: []byte(magnumError)}, ""},
+		{"undocumented path", exchange{Method: "GET", Path: "/v1/nothing", Status: 200, Body: []byte(`{}`)}, "lacks this operation"},
+		{"undocumented method", exchange{Method: "PUT", Path: "/v1/clusters", Status: 200, Body: []byte(`{}`)}, "lacks this operation"},
+		{"405 without Allow", exchange{Method: "PUT", Path: "/v1/clusters", Status: 405, Body: []byte(magnumError)}, "Allow"},
+		{"another service's error", exchange{Method: "GET", Path: "/network/v2.0/networks/x", Status: 404, Body: []byte(magnumError)}, "NeutronError"},
+		{"header missing", exchange{Method: "POST", Path: "/v1/clusters", Status: 202, Body: []byte(`{"uuid":"` + uuid + `"}`)}, "Location"},
+		{"body where none is", exchange{Method: "DELETE", Path: "/v1/clusters/x", Status: 204, Body: []byte(`{}`)}, "no body"},
+		{"accepted request", exchange{Method: "POST", Path: "/v1/clusters/x/actions/resize", Status: 202, RequestBody: []byte(`{"node_count":"3"}`), Body: []byte(`{"uuid":"` + uuid + `"}`)}, ""},
+		{"accepted bad request", exchange{Method: "POST", Path: "/v1/clusters/x/actions/resize", Status: 202, RequestBody: []byte(`{"node_count":[]}`), Body: []byte(`{"uuid":"` + uuid + `"}`)}, "the request was accepted"},
 	} {
 		c.x.Header = jsonHeader
 		var err error // without Check's note of what was exercised
-		if op, known := Find(c.x.Method, c.x.Path); known {
+		if op, known := operationOf(c.x.Method, c.x.Path); known {
 			err = c.x.check(op)
 		} else {
 			err = c.x.checkUnknown()
@@ -77,7 +77,7 @@ func TestFind(t *testing.T) {
 		"GET /v1/clusters/c/nodegroups/g/autoscale/more": "",
 	} {
 		method, path, _ := strings.Cut(request, " ")
-		op, ok := Find(method, path)
+		op, ok := operationOf(method, path)
 		if ok != (want != "") || ok && op.Name() != want {
 			t.Errorf("%s: %v %v; want %s", request, ok, op.Name(), want)
 		}
@@ -108,7 +108,7 @@ var exercised = flag.String("exercised", "", "the directory that the tests befor
 func TestEveryOperationIsExercised(t *testing.T) {
 	t.Parallel()
 	if *exercised == "" {
-		t.Skipf("without -exercised: make test runs this after the tests that exercise the API with %s", ExercisedVar)
+		t.Skipf("without -exercised: make test runs this after the tests that exercise the API with %s", exercisedVar)
 	}
 	seen, err := readNotes(*exercised)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Exchange is a request and its answer.
-type Exchange struct {
+// exchange is a request and its answer.
+type exchange struct {
 	Method, Path string // the path without a query
 	RequestBody  []byte
 	Status       int
@@ -20,11 +20,11 @@ type Exchange struct {
 	Body         []byte
 }
 
-// Check compares an answer with the document, and notes which operation was
+// check compares an answer with the document, and notes which operation was
 // exercised. A path or a method that the document lacks may only be refused,
 // in the form of its service. Safe for use by many tests at once.
-func Check(x Exchange) error {
-	op, known := Find(x.Method, x.Path)
+func check(x exchange) error {
+	op, known := operationOf(x.Method, x.Path)
 	if !known {
 		return x.wrap(x.checkUnknown())
 	}
@@ -34,7 +34,7 @@ func Check(x Exchange) error {
 	return note(op, x.Status)
 }
 
-func (x Exchange) check(op Operation) error {
+func (x exchange) check(op Operation) error {
 	err := x.checkAnswer(op)
 	if err == nil && x.Status < 300 && x.Method != http.MethodHead {
 		err = x.checkRequest(op)
@@ -42,7 +42,7 @@ func (x Exchange) check(op Operation) error {
 	return err
 }
 
-func (x Exchange) wrap(err error) error {
+func (x exchange) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (x Exchange) wrap(err error) error {
 }
 
 // checkUnknown: OPTIONS is answered everywhere, all else is refused.
-func (x Exchange) checkUnknown() error {
+func (x exchange) checkUnknown() error {
 	siblings, _ := find(x.Path)
 	switch {
 	case x.Status == http.StatusUnauthorized:
@@ -66,7 +66,7 @@ func (x Exchange) checkUnknown() error {
 	return errors.New("the document lacks this operation")
 }
 
-func (x Exchange) checkAllow() error {
+func (x exchange) checkAllow() error {
 	if x.Header.Get("Allow") == "" {
 		return errors.New("the header Allow is missing")
 	}
@@ -74,7 +74,7 @@ func (x Exchange) checkAllow() error {
 }
 
 // serviceError is the form of errors below the path's prefix.
-func (x Exchange) serviceError() *openapi3.Schema {
+func (x exchange) serviceError() *openapi3.Schema {
 	for prefix, name := range map[string]string{
 		"/identity": "KeystoneError", "/compute": "NovaError", "/volume": "NovaError", "/network": "NeutronError", "/image": "GlanceError",
 	} {
@@ -93,7 +93,7 @@ func schema(name string) *openapi3.Schema {
 	return doc.Components.Schemas[name].Value
 }
 
-func (x Exchange) checkAnswer(op Operation) error {
+func (x exchange) checkAnswer(op Operation) error {
 	ref := op.Responses.Status(x.Status)
 	if ref == nil && x.Status >= 400 {
 		ref = op.Responses.Default()
@@ -130,7 +130,7 @@ func (x Exchange) checkAnswer(op Operation) error {
 }
 
 // checkSchema checks the body, and that it has no field that is not documented.
-func (x Exchange) checkSchema(s *openapi3.Schema) error {
+func (x exchange) checkSchema(s *openapi3.Schema) error {
 	if x.Method == http.MethodHead {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (x Exchange) checkSchema(s *openapi3.Schema) error {
 
 // checkRequest holds a request that was accepted to the document too, so that
 // the document forbids nothing that works.
-func (x Exchange) checkRequest(op Operation) error {
+func (x exchange) checkRequest(op Operation) error {
 	if len(x.RequestBody) == 0 || op.RequestBody == nil {
 		return nil
 	}

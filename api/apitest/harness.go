@@ -11,7 +11,7 @@ import (
 // fails the test.
 func Handler(t testing.TB, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := Exchange{Method: r.Method, Path: r.URL.Path}
+		x := exchange{Method: r.Method, Path: r.URL.Path}
 		var sent bytes.Buffer
 		if r.Body != nil {
 			r.Body = &tee{r.Body, &sent}
@@ -23,7 +23,7 @@ func Handler(t testing.TB, next http.Handler) http.Handler {
 			answer.status = http.StatusOK
 		}
 		x.RequestBody, x.Status, x.Header, x.Body = sent.Bytes(), answer.status, w.Header().Clone(), answer.body.Bytes()
-		if err := Check(x); err != nil {
+		if err := check(x); err != nil {
 			t.Error(err)
 		}
 	})
@@ -32,7 +32,7 @@ func Handler(t testing.TB, next http.Handler) http.Handler {
 // Transport checks every answer that comes through next.
 func Transport(t testing.TB, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		x := Exchange{Method: r.Method, Path: r.URL.Path}
+		x := exchange{Method: r.Method, Path: r.URL.Path}
 		var sent bytes.Buffer
 		if r.Body != nil {
 			r = r.Clone(r.Context())
@@ -49,7 +49,7 @@ func Transport(t testing.TB, next http.RoundTripper) http.RoundTripper {
 		}
 		res.Body = io.NopCloser(bytes.NewReader(body))
 		x.RequestBody, x.Status, x.Header, x.Body = sent.Bytes(), res.StatusCode, res.Header, body
-		if err := Check(x); err != nil {
+		if err := check(x); err != nil {
 			t.Error(err)
 		}
 		return res, nil

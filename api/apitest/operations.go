@@ -97,8 +97,8 @@ func find(path string) (map[string]Operation, map[string]string) {
 	return found, params
 }
 
-// Find gives the operation that a request means. HEAD is GET.
-func Find(method, path string) (Operation, bool) {
+// operationOf gives the operation that a request means. HEAD is GET.
+func operationOf(method, path string) (Operation, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}

@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// ExercisedVar names the environment variable with the directory in which
+// exercisedVar names the environment variable with the directory in which
 // the tests of all packages note what they exercised, a file per process.
-const ExercisedVar = "HANOK_TEST_API_EXERCISED"
+const exercisedVar = "HANOK_TEST_API_EXERCISED"
 
 var notes struct {
 	sync.Mutex
@@ -33,7 +33,7 @@ func note(op Operation, status int) error {
 		notes.seen = map[string]bool{}
 	}
 	notes.seen[line] = true
-	dir := os.Getenv(ExercisedVar)
+	dir := os.Getenv(exercisedVar)
 	if dir == "" {
 		return nil
 	}

@@ -16,8 +16,8 @@ import (
 const (
 	createTimeoutDefault = 60 // minutes
 	createTimeoutMax     = 1440
-	// DefaultGroupQuota is the most nodes of a group where no quota is set.
-	DefaultGroupQuota = 10
+	// defaultGroupQuota is the most nodes of a group where no quota is set.
+	defaultGroupQuota = 10
 )
 
 // Options are the settings that requests are checked against.
@@ -25,7 +25,7 @@ type Options struct {
 	// Bundles are the Kubernetes versions that a bundle is on disk of.
 	Bundles []string
 	// GroupQuota is the most nodes that a node group of the project may have,
-	// where a quota is set; 0 leaves the guide's bound, DefaultGroupQuota.
+	// where a quota is set; 0 leaves the guide's bound, defaultGroupQuota.
 	GroupQuota int
 }
 
@@ -33,7 +33,7 @@ type Options struct {
 // KindInvalid; beyond a quota that was set, KindForbidden.
 func (opts Options) nodeCount(o object, field string, least int) (int, error) {
 	if opts.GroupQuota == 0 {
-		return o.bounded(field, least, DefaultGroupQuota)
+		return o.bounded(field, least, defaultGroupQuota)
 	}
 	n, err := o.integer(field)
 	switch {
@@ -182,7 +182,7 @@ func readLabels(o object, check func(map[string]string) error) (map[string]strin
 func defaultGroup(o object, c hanok.Cluster, opts Options) (hanok.NodeGroup, error) {
 	quota := opts.GroupQuota
 	if quota == 0 {
-		quota = DefaultGroupQuota
+		quota = defaultGroupQuota
 	}
 	count, err := opts.nodeCount(o, "node_count", 1)
 	if err != nil {

@@ -139,7 +139,7 @@ func readBounds(o object, g *hanok.NodeGroup, opts Options) error {
 // quota is the most nodes of a group.
 func (o Options) quota() int {
 	if o.GroupQuota == 0 {
-		return DefaultGroupQuota
+		return defaultGroupQuota
 	}
 	return o.GroupQuota
 }

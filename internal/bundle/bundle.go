@@ -33,8 +33,8 @@ import (
 // DefaultCacheDir is where bundles lie unless HANOK_CACHE_DIR says otherwise.
 const DefaultCacheDir = "/var/cache/hanok"
 
-// ErrNotBuilt says that the cache has no bundle of a version.
-var ErrNotBuilt = errors.New("is not built")
+// errNotBuilt says that the cache has no bundle of a version.
+var errNotBuilt = errors.New("is not built")
 
 // Cache is a directory with bundles. Its methods may be called at once.
 type Cache struct {

@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// RecipeName is the file in a release's source directory that says what its
+// recipeName is the file in a release's source directory that says what its
 // bundle holds.
-const RecipeName = "bundle.yaml"
+const recipeName = "bundle.yaml"
 
 // recipe says how a bundle is made.
 type recipe struct {
@@ -50,7 +50,7 @@ type imageRecipe struct {
 // Sources returns the versions that a source directory has recipes for, and
 // the newest of them is last.
 func Sources(dir string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "v*", RecipeName))
+	found, err := filepath.Glob(filepath.Join(dir, "v*", recipeName))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func CheckSources(dir, version string) error {
 
 func readRecipe(sourceDir, version string) (*recipe, error) {
 	dir := filepath.Join(sourceDir, version)
-	raw, err := os.ReadFile(filepath.Join(dir, RecipeName))
+	raw, err := os.ReadFile(filepath.Join(dir, recipeName))
 	if errors.Is(err, os.ErrNotExist) {
 		have, _ := Sources(sourceDir)
 		return nil, fmt.Errorf("%s holds no sources of Kubernetes %s (it has: %s); name the kubernetes/ directory of hanok's sources with --source or HANOK_SOURCE_DIR",
@@ -84,10 +84,10 @@ func readRecipe(sourceDir, version string) (*recipe, error) {
 	}
 	r := &recipe{dir: dir}
 	if err := yaml.UnmarshalStrict(raw, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, RecipeName), err)
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recipeName), err)
 	}
 	if err := r.check(version); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, RecipeName), err)
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recipeName), err)
 	}
 	return r, nil
 }

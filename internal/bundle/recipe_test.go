@@ -27,7 +27,7 @@ func TestReadRecipeRefuses(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, "v1.30.3"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "v1.30.3", RecipeName), []byte(tt.text), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "v1.30.3", recipeName), []byte(tt.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := readRecipe(dir, "v1.30.3"); err == nil || !strings.Contains(err.Error(), tt.want) {

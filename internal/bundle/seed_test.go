@@ -146,7 +146,7 @@ func TestSeed(t *testing.T) {
 		if err := unix.Lremovexattr(b.Path(f.Path), "security.capability"); err != nil {
 			t.Fatal(err)
 		}
-		var damaged *DamagedError
+		var damaged *damagedError
 		if _, err := c.Verify(t.Context(), "v1.99.0"); !errors.As(err, &damaged) {
 			t.Errorf("Verify without the file capability = %v", err)
 		}

@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DamagedError says which file of a bundle is not what the manifest says.
-type DamagedError struct {
+// damagedError says which file of a bundle is not what the manifest says.
+type damagedError struct {
 	Version string
 	Path    string // the file, on this host
 	Reason  string
 }
 
-func (e *DamagedError) Error() string {
+func (e *damagedError) Error() string {
 	return fmt.Sprintf("bundle %s is damaged: %s %s; run `hanok bundle build %s`", e.Version, e.Path, e.Reason, e.Version)
 }
 
@@ -36,15 +36,15 @@ type checked struct {
 // Verify returns a version's bundle after checking every file of it against
 // the manifest: presence, size, mode and checksum. A file that has not changed
 // since this Cache read it last is not read again, so a second call costs a
-// few stats. The error wraps ErrNotBuilt where there is no such bundle, and is
-// a *DamagedError where a file is not right; both tell what to do.
+// few stats. The error tells what to do: where there is no such bundle, and
+// where a file is not right.
 func (c *Cache) Verify(ctx context.Context, version string) (*Bundle, error) {
 	if err := CheckVersion(version); err != nil {
 		return nil, err
 	}
 	b, err := load(c.bundleDir(version), version)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the bundle of Kubernetes %s %w: run `hanok bundle build %s`", version, ErrNotBuilt, version)
+		return nil, fmt.Errorf("the bundle of Kubernetes %s %w: run `hanok bundle build %s`", version, errNotBuilt, version)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s cannot be used: %w; run `hanok bundle build %s`", version, err, version)
@@ -60,7 +60,7 @@ func (c *Cache) Verify(ctx context.Context, version string) (*Bundle, error) {
 			return nil, fmt.Errorf("verifying bundle %s: %w", version, err)
 		}
 		if reason != "" {
-			return nil, &DamagedError{Version: version, Path: b.Path(f.Path), Reason: reason}
+			return nil, &damagedError{Version: version, Path: b.Path(f.Path), Reason: reason}
 		}
 	}
 	return b, nil

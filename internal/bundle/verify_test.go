@@ -84,7 +84,7 @@ func TestVerifyReadsOnce(t *testing.T) {
 		}
 	}
 	c.mu.Unlock()
-	var damaged *DamagedError
+	var damaged *damagedError
 	if _, err := c.Verify(t.Context(), "v1.30.3"); !errors.As(err, &damaged) {
 		t.Errorf("Verify = %v: it read the file although nothing about it changed", err)
 	}
@@ -129,7 +129,7 @@ func TestVerifyDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := c.Verify(t.Context(), "v1.30.3")
-			var damaged *DamagedError
+			var damaged *damagedError
 			if !errors.As(err, &damaged) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "hanok bundle build v1.30.3") {
 				t.Errorf("Verify = %v, want %q and the way out", err, tt.want)
 			}
@@ -140,11 +140,11 @@ func TestVerifyDamaged(t *testing.T) {
 func TestVerifyAbsent(t *testing.T) {
 	t.Parallel()
 	c := Open(t.TempDir())
-	if _, err := c.Verify(t.Context(), "v1.30.3"); !errors.Is(err, ErrNotBuilt) || !strings.Contains(err.Error(), "hanok bundle build v1.30.3") {
+	if _, err := c.Verify(t.Context(), "v1.30.3"); !errors.Is(err, errNotBuilt) || !strings.Contains(err.Error(), "hanok bundle build v1.30.3") {
 		t.Errorf("Verify = %v, want ErrNotBuilt and the way out", err)
 	}
 	for _, version := range []string{"", "1.30.3", "v1.30", "../../etc", "v1.30.3/.."} {
-		if _, err := c.Verify(t.Context(), version); err == nil || errors.Is(err, ErrNotBuilt) {
+		if _, err := c.Verify(t.Context(), version); err == nil || errors.Is(err, errNotBuilt) {
 			t.Errorf("Verify(%q) = %v, want it refused", version, err)
 		}
 	}

@@ -41,7 +41,7 @@ var addonResources = map[schema.GroupKind]struct{ version, resource string }{
 // addonObjects renders every object of the add-ons for a cluster.
 func addonObjects(f Facts, workers int) ([]*unstructured.Unstructured, error) {
 	values := map[string]any{
-		"Domain": clusterDomain, "DNS": f.DNSAddress().String(),
+		"Domain": clusterDomain, "DNS": f.dnsAddress().String(),
 		"Replicas": DNSReplicas(workers), "ReplicasNote": dnsReplicas,
 		// CoreDNS does not start when it is to forward to nobody.
 		"OutsideDNS": f.OutsideDNS,

@@ -41,7 +41,7 @@ func NewClient(f Facts, dial Dial) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, key, err := ca.ClientCertificate("hanok:service", []string{"system:masters"}, time.Now(), clientValidity)
+	cert, key, err := ca.clientCertificate("hanok:service", []string{"system:masters"}, time.Now(), clientValidity)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func ControlPlane(f Facts, m Member) machine.State {
 	frontProxy.CA = machine.CAFrontProxy
 	controllerManager := certificate("controller-manager", "system:kube-controller-manager")
 	scheduler := certificate("scheduler", "system:kube-scheduler")
-	podRoutes := certificate("pod-routes", UserPodRoutes)
+	podRoutes := certificate("pod-routes", userPodRoutes)
 
 	apiReady := &machine.Probe{URL: local + "/readyz", CAPath: caPath}
 	state := machine.State{

@@ -63,13 +63,13 @@ func (f Facts) serviceIP(n int) netip.Addr {
 	return a
 }
 
-// DNSAddress is the ClusterIP of the cluster's DNS.
-func (f Facts) DNSAddress() netip.Addr { return f.serviceIP(10) }
+// dnsAddress is the ClusterIP of the cluster's DNS.
+func (f Facts) dnsAddress() netip.Addr { return f.serviceIP(10) }
 
-// MaxPods is how many pods a node takes: kubelet's default, or as many as its
+// maxPods is how many pods a node takes: kubelet's default, or as many as its
 // pod subnet has addresses for. Network, broadcast and the node's bridge take
 // one each.
-func (f Facts) MaxPods() int {
+func (f Facts) maxPods() int {
 	return min(maxPodsDefault, 1<<(32-f.PodSubnetSize)-3)
 }
 

@@ -26,7 +26,7 @@ import (
 // Lives of certificates. Leaves live five years (behaviour of NKS, its
 // default term); an authority outlives every leaf that it may ever sign.
 const (
-	LeafValidity      = 5 * 365 * 24 * time.Hour
+	leafValidity      = 5 * 365 * 24 * time.Hour
 	authorityValidity = 30 * 365 * 24 * time.Hour
 	// backdate forgives clocks that are a little behind ours.
 	backdate = 5 * time.Minute
@@ -82,7 +82,7 @@ func NewSecrets(clusterName string, now time.Time) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, key, err := ca.ClientCertificate("admin", []string{"system:masters"}, now, LeafValidity)
+	cert, key, err := ca.clientCertificate("admin", []string{"system:masters"}, now, leafValidity)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (a *Authority) Sign(want machine.Certificate, csr *x509.CertificateRequest,
 	if err := csr.CheckSignature(); err != nil {
 		return nil, fmt.Errorf("certificate %q: the request is not signed by its key: %w", want.Name, err)
 	}
-	t := leaf(want.CommonName, want.Organizations, now, LeafValidity)
+	t := leaf(want.CommonName, want.Organizations, now, leafValidity)
 	t.DNSNames = want.DNSNames
 	for _, s := range want.IPs {
 		ip := net.ParseIP(s)
@@ -142,8 +142,8 @@ func (a *Authority) Sign(want machine.Certificate, csr *x509.CertificateRequest,
 	return a.sign(t, csr.PublicKey)
 }
 
-// ClientCertificate makes a key and a client certificate for it, both PEM.
-func (a *Authority) ClientCertificate(cn string, orgs []string, now time.Time, validity time.Duration) (certPEM, keyPEM []byte, err error) {
+// clientCertificate makes a key and a client certificate for it, both PEM.
+func (a *Authority) clientCertificate(cn string, orgs []string, now time.Time, validity time.Duration) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("client key of %s: %w", cn, err)

@@ -17,8 +17,8 @@ import (
 	"github.com/hanok/hanok"
 )
 
-// SignedClientValidity is how long a certificate lives that a user had signed.
-const SignedClientValidity = 365 * 24 * time.Hour
+// signedClientValidity is how long a certificate lives that a user had signed.
+const signedClientValidity = 365 * 24 * time.Hour
 
 // maxCSR bounds a request in bytes: the largest key that is signed makes one
 // of 4 KiB.
@@ -42,7 +42,7 @@ func (a *Authority) SignClient(request []byte, now time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	t := leaf(csr.Subject.CommonName, csr.Subject.Organization, now, SignedClientValidity-backdate)
+	t := leaf(csr.Subject.CommonName, csr.Subject.Organization, now, signedClientValidity-backdate)
 	t.RawSubject = csr.RawSubject
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	if _, isRSA := csr.PublicKey.(*rsa.PublicKey); !isRSA {

@@ -179,7 +179,7 @@ func TestSignClientRefuses(t *testing.T) {
 		"a service account":   {named("system:serviceaccount:kube-system:default"), "serviceaccount"},
 		"accounts' group":     {named("alice", "system:serviceaccounts:kube-system"), "serviceaccounts"},
 		"the API server":      {named("kube-apiserver-kubelet-client"), "kubelet-client"},
-		"pod routes":          {named(UserPodRoutes), "pod-routes"},
+		"pod routes":          {named(userPodRoutes), "pod-routes"},
 		"weak RSA":            {requestPEM(t, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "a"}}, rsaKey(t, 1024)), "1024 bits"},
 		"weak curve":          {requestPEM(t, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "a"}}, ecKey(t, elliptic.P224())), "curve"},
 	} {

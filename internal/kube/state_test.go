@@ -117,7 +117,7 @@ func TestKubeletConfig(t *testing.T) {
 
 func TestMaxPods(t *testing.T) {
 	for size, want := range map[int]int{20: 110, 24: 110, 25: 110, 26: 61, 27: 29, 28: 13} {
-		if got := (Facts{PodSubnetSize: size}).MaxPods(); got != want {
+		if got := (Facts{PodSubnetSize: size}).maxPods(); got != want {
 			t.Errorf("a /%d gives %d pods, want %d", size, got, want)
 		}
 	}

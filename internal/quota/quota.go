@@ -29,10 +29,8 @@ const (
 // Resources lists them all, with the limit of a project that has no quota.
 func Resources() []Resource { return []Resource{Cluster, NodeGroup, Node} }
 
-// Default is the limit where none is set: Magnum's for clusters, the guide's
+// defaults are the limits where none is set: Magnum's for clusters, the guide's
 // for the nodes of a group.
-func Default(r Resource) int { return defaults[r] }
-
 var defaults = map[Resource]int{Cluster: 20, NodeGroup: 10, Node: 10}
 
 // MaxLimit is the largest limit that can be set.
@@ -76,7 +74,7 @@ func ReadResource(name string) (Resource, error) {
 func Of(tx store.Tx, project string, r Resource) (Quota, error) {
 	d, err := tx.Document(kind, key(project, r))
 	if hanok.KindOf(err) == hanok.KindNotFound {
-		return Quota{ProjectID: project, Resource: r, HardLimit: Default(r)}, nil
+		return Quota{ProjectID: project, Resource: r, HardLimit: defaults[r]}, nil
 	}
 	if err != nil {
 		return Quota{}, err

@@ -80,8 +80,8 @@ func TestQuotaOfAProject(t *testing.T) {
 func TestReadResource(t *testing.T) {
 	t.Parallel()
 	for _, r := range Resources() {
-		if got, err := ReadResource(string(r)); err != nil || got != r || Default(r) == 0 {
-			t.Errorf("%s: %s, %v, default %d", r, got, err, Default(r))
+		if got, err := ReadResource(string(r)); err != nil || got != r || defaults[r] == 0 {
+			t.Errorf("%s: %s, %v, default %d", r, got, err, defaults[r])
 		}
 	}
 	if _, err := ReadResource("Bay"); hanok.KindOf(err) != hanok.KindInvalid {

@@ -30,7 +30,7 @@ func bootstrap(ctx context.Context, dir string) error {
 	}
 	args := []string{
 		"--mode=root", "--variant=essential", "--quiet",
-		"--include=" + strings.Join(Packages, ","),
+		"--include=" + strings.Join(packages, ","),
 		`--aptopt=APT::Install-Recommends "false"`,
 	}
 	args = append(args, docs...)

@@ -37,7 +37,7 @@ var content = []struct {
 	{"etc/hostname", 0o644, "localhost\n"},
 	{"etc/hosts", 0o644, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
 	{"etc/resolv.conf", 0o644, ""},
-	{"etc/sudoers.d/90-hanok", 0o440, LoginUser + " ALL=(ALL) NOPASSWD:ALL\n"},
+	{"etc/sudoers.d/90-hanok", 0o440, loginUser + " ALL=(ALL) NOPASSWD:ALL\n"},
 	{"etc/ssh/sshd_config.d/10-hanok.conf", 0o644, `# Keys only: there is no password to know.
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -53,7 +53,7 @@ PrintLastLog no
 
 // customise turns a plain Debian tree into a machine's root.
 func customise(ctx context.Context, tree string) error {
-	if _, err := chroot(ctx, tree, "useradd", "--create-home", "--shell", "/bin/bash", "--uid", "1000", "--groups", "sudo", "--password", "*", LoginUser); err != nil {
+	if _, err := chroot(ctx, tree, "useradd", "--create-home", "--shell", "/bin/bash", "--uid", "1000", "--groups", "sudo", "--password", "*", loginUser); err != nil {
 		return err
 	}
 	for _, pattern := range leftovers {

@@ -32,13 +32,13 @@ const (
 	codename = "bookworm"
 )
 
-// LoginUser is the user of the tree that people log in as: no password, sudo
+// loginUser is the user of the tree that people log in as: no password, sudo
 // without one.
-const LoginUser = "debian"
+const loginUser = "debian"
 
-// Packages are what is installed on top of Debian's essential packages. None
+// packages are what is installed on top of Debian's essential packages. None
 // of them brings an init system, a kernel or an initramfs.
-var Packages = []string{
+var packages = []string{
 	"bash", "ca-certificates", "conntrack", "containerd", "curl", "e2fsprogs", "ethtool",
 	"iproute2", "ipset", "iptables", "iputils-ping", "kmod", "less", "libc-bin", "mount",
 	"netbase", "nftables", "openssh-server", "passwd", "procps", "python3", "runc", "sudo",
@@ -65,7 +65,7 @@ type Record struct {
 
 // Key names the tree that this version of hanok wants.
 func Key() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %s", release, runtime.GOARCH, customisation, strings.Join(Packages, " ")))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %s", release, runtime.GOARCH, customisation, strings.Join(packages, " ")))
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -127,10 +127,10 @@ func TestBuildContent(t *testing.T) {
 func TestBuildLogin(t *testing.T) {
 	_, dir := builtTree(t)
 	ctx := t.Context()
-	if out, err := chroot(ctx, dir, "su", "-s", "/bin/bash", LoginUser, "-c", "sudo -n id -u"); err != nil || !strings.HasSuffix("\n"+string(out), "\n0\n") {
+	if out, err := chroot(ctx, dir, "su", "-s", "/bin/bash", loginUser, "-c", "sudo -n id -u"); err != nil || !strings.HasSuffix("\n"+string(out), "\n0\n") {
 		t.Errorf("sudo of the login user: %q, %v", out, err)
 	}
-	if out, err := chroot(ctx, dir, "getent", "shadow", LoginUser); err != nil || !strings.HasPrefix(string(out), LoginUser+":*:") {
+	if out, err := chroot(ctx, dir, "getent", "shadow", loginUser); err != nil || !strings.HasPrefix(string(out), loginUser+":*:") {
 		t.Errorf("shadow entry %q, %v; want a password that nothing matches, not a locked account", out, err)
 	}
 }
@@ -141,7 +141,7 @@ func TestBuildRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range Packages {
+	for _, p := range packages {
 		if record.Packages[p] == "" {
 			t.Errorf("the record has no version of %s", p)
 		}

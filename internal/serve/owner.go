@@ -13,26 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PIDFile is the name, in a state directory, of the file that its service
+// pidFile is the name, in a state directory, of the file that its service
 // holds a lock on and writes its process id to.
-const PIDFile = "hanok.pid"
+const pidFile = "hanok.pid"
 
-// Owner is the hold of one process on a state directory.
-type Owner struct{ f *os.File }
+// owner is the hold of one process on a state directory.
+type owner struct{ f *os.File }
 
 // ownerLeaves is how long a service that was killed may take to be gone: the
 // kernel lets it finish what it writes to the disk, and a program that it was
 // starting shares its lock until that has begun.
 const ownerLeaves = 10 * time.Second
 
-// Own makes this process the only service of a state directory. Another one
+// own makes this process the only service of a state directory. Another one
 // that runs is an error that names its process; one that died is not, and one
 // that is dying is waited for.
-func Own(stateDir string) (*Owner, error) {
+func own(stateDir string) (*owner, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	path := filepath.Join(stateDir, PIDFile)
+	path := filepath.Join(stateDir, pidFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open the pid file: %w", err)
@@ -56,12 +56,12 @@ func Own(stateDir string) (*Owner, error) {
 		f.Close()
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	return &Owner{f: f}, nil
+	return &owner{f: f}, nil
 }
 
-// Release gives the state directory free. The file stays: removing it would
+// release gives the state directory free. The file stays: removing it would
 // let two processes lock two files of that name.
-func (o *Owner) Release() error {
+func (o *owner) release() error {
 	if err := o.f.Truncate(0); err != nil {
 		o.f.Close()
 		return err
@@ -72,7 +72,7 @@ func (o *Owner) Release() error {
 // Running gives the process id of the service that owns a state directory, 0
 // where none runs.
 func Running(stateDir string) (int, error) {
-	path := filepath.Join(stateDir, PIDFile)
+	path := filepath.Join(stateDir, pidFile)
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil

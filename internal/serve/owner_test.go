@@ -13,7 +13,7 @@ import (
 // directory until it is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("HANOK_TEST_OWN"); dir != "" {
-		o, err := Own(dir)
+		o, err := own(dir)
 		if err != nil {
 			os.Exit(1)
 		}
@@ -53,7 +53,7 @@ func TestOneServicePerStateDirectory(t *testing.T) {
 	}
 
 	pid := strconv.Itoa(other.Process.Pid)
-	if _, err := Own(dir); err == nil || !strings.Contains(err.Error(), pid) {
+	if _, err := own(dir); err == nil || !strings.Contains(err.Error(), pid) {
 		t.Errorf("a second owner got %v, want an error that names process %s", err, pid)
 	}
 	if got, err := Running(dir); err != nil || got != other.Process.Pid {
@@ -68,11 +68,11 @@ func TestOneServicePerStateDirectory(t *testing.T) {
 	if got, err := Running(dir); err != nil || got != 0 {
 		t.Errorf("Running after the kill: %d, %v", got, err)
 	}
-	o, err := Own(dir)
+	o, err := own(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Release(); err != nil {
+	if err := o.release(); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := Running(dir); err != nil || got != 0 {
@@ -104,11 +104,11 @@ func TestKilledServiceIsWaitedFor(t *testing.T) {
 	if pid, err := Running(dir); err != nil || pid == 0 {
 		t.Fatalf("nobody holds the lock any more: %d, %v", pid, err)
 	}
-	o, err := Own(dir)
+	o, err := own(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Release(); err != nil {
+	if err := o.release(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -33,11 +33,11 @@ func Run(ctx context.Context, c *Config, o Options) error {
 		o.OpenDriver = openLocal
 	}
 	log := c.logger(o.Log)
-	owner, err := Own(c.StateDir)
+	owner, err := own(c.StateDir)
 	if err != nil {
 		return err
 	}
-	defer owner.Release()
+	defer owner.release()
 	s, err := assemble(ctx, c, o, log)
 	if err != nil {
 		return err

@@ -36,9 +36,9 @@ type handler struct {
 	log   *slog.Logger
 }
 
-// New gives the handler of the agent paths. It must be served with the
+// newHandler gives the handler of the agent paths. It must be served with the
 // fleet's TLSConfig: see NewServer.
-func New(f *fleet.Fleet, log *slog.Logger) http.Handler {
+func newHandler(f *fleet.Fleet, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -60,7 +60,7 @@ func New(f *fleet.Fleet, log *slog.Logger) http.Handler {
 // ServeTLS(listener, "", ""). Its Shutdown ends waiting polls at once.
 func NewServer(f *fleet.Fleet, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           New(f, log),
+		Handler:           newHandler(f, log),
 		TLSConfig:         f.TLSConfig(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,

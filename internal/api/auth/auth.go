@@ -40,7 +40,7 @@ func Require(identity infra.Identity, style respond.Style, next http.Handler) ht
 				"your roles in project %s allow reading only; ask for the %s or %s role", token.ProjectName, infra.RoleMember, infra.RoleAdmin))
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(WithToken(r.Context(), token)))
+		next.ServeHTTP(w, r.WithContext(withToken(r.Context(), token)))
 	})
 }
 
@@ -59,8 +59,8 @@ func MayWrite(t infra.Token) bool {
 // role is given in a project, as in OpenStack, and holds for all of it.
 func IsAdmin(t infra.Token) bool { return slices.Contains(t.Roles, infra.RoleAdmin) }
 
-// WithToken puts a validated token into a context.
-func WithToken(ctx context.Context, t infra.Token) context.Context {
+// withToken puts a validated token into a context.
+func withToken(ctx context.Context, t infra.Token) context.Context {
 	return context.WithValue(ctx, tokenKey{}, t)
 }
 

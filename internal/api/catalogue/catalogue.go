@@ -14,10 +14,10 @@ import (
 
 // The paths that the handlers are made for: requests keep them.
 const (
-	ComputePrefix = "/compute"
-	NetworkPrefix = "/network"
-	ImagePrefix   = "/image"
-	VolumePrefix  = "/volume"
+	computePrefix = "/compute"
+	networkPrefix = "/network"
+	imagePrefix   = "/image"
+	volumePrefix  = "/volume"
 )
 
 // Config is what the APIs work on.
@@ -31,10 +31,10 @@ type Config struct {
 func New(c Config) map[string]http.Handler {
 	a := &api{Config: c}
 	return map[string]http.Handler{
-		ComputePrefix: a.compute(),
-		NetworkPrefix: a.network(),
-		ImagePrefix:   a.image(),
-		VolumePrefix:  a.volume(),
+		computePrefix: a.compute(),
+		networkPrefix: a.network(),
+		imagePrefix:   a.image(),
+		volumePrefix:  a.volume(),
 	}
 }
 

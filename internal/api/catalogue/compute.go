@@ -11,7 +11,7 @@ import (
 // microversions: v2 and v2.1 are one.
 func (a *api) compute() http.Handler {
 	v := versioned{
-		prefix: ComputePrefix, style: respond.Nova, versions: []string{"v2", "v2.1"}, project: true,
+		prefix: computePrefix, style: respond.Nova, versions: []string{"v2", "v2.1"}, project: true,
 		root: func(w http.ResponseWriter, r *http.Request) {
 			respond.JSON(w, http.StatusOK, object{"versions": []object{novaVersion(r, "v2"), novaVersion(r, "v2.1")}})
 		},
@@ -41,7 +41,7 @@ func (a *api) compute() http.Handler {
 func novaVersion(r *http.Request, version string) object {
 	o := object{
 		"id": version + ".0", "status": "SUPPORTED", "version": "", "min_version": "", "updated": "2011-01-21T11:33:21Z",
-		"links": []object{{"rel": "self", "href": respond.BaseURL(r) + ComputePrefix + "/" + version + "/"}},
+		"links": []object{{"rel": "self", "href": respond.BaseURL(r) + computePrefix + "/" + version + "/"}},
 		"media-types": []object{
 			{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=" + version[1:]},
 		},
@@ -55,7 +55,7 @@ func novaVersion(r *http.Request, version string) object {
 
 // computeLinks are a resource's own addresses, with and without the version.
 func computeLinks(r *http.Request, path string) []object {
-	base := respond.BaseURL(r) + ComputePrefix
+	base := respond.BaseURL(r) + computePrefix
 	return []object{
 		{"rel": "self", "href": base + "/v2.1/" + project(r) + path},
 		{"rel": "bookmark", "href": base + "/" + project(r) + path},
@@ -87,7 +87,7 @@ func (a *api) computeList(w http.ResponseWriter, r *http.Request, key string, l 
 		return err
 	}
 	body := object{}
-	self := respond.BaseURL(r) + ComputePrefix + "/v2.1/" + project(r) + r.URL.Path
+	self := respond.BaseURL(r) + computePrefix + "/v2.1/" + project(r) + r.URL.Path
 	if next := l.nextLink(r, self, p); next != "" {
 		body[key+"_links"] = []object{{"rel": "next", "href": next}}
 	}

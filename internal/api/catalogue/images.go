@@ -16,7 +16,7 @@ const glanceVersion = "v2"
 // image serves Glance's images API.
 func (a *api) image() http.Handler {
 	v := versioned{
-		prefix: ImagePrefix, style: respond.Glance, versions: []string{glanceVersion},
+		prefix: imagePrefix, style: respond.Glance, versions: []string{glanceVersion},
 		root: func(w http.ResponseWriter, r *http.Request) { glanceVersions(w, r) },
 		document: func(w http.ResponseWriter, r *http.Request, _ string) {
 			glanceVersions(w, r)
@@ -32,7 +32,7 @@ func (a *api) image() http.Handler {
 func glanceVersions(w http.ResponseWriter, r *http.Request) {
 	respond.JSON(w, http.StatusMultipleChoices, map[string]any{"versions": []object{{
 		"id": "v2.9", "status": "CURRENT",
-		"links": []object{{"rel": "self", "href": respond.BaseURL(r) + ImagePrefix + "/v2/"}},
+		"links": []object{{"rel": "self", "href": respond.BaseURL(r) + imagePrefix + "/v2/"}},
 	}}})
 }
 

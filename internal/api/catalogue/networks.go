@@ -13,11 +13,11 @@ import (
 // them (vpcs, vpcsubnets).
 func (a *api) network() http.Handler {
 	v := versioned{
-		prefix: NetworkPrefix, style: respond.Neutron, versions: []string{"v2.0"},
+		prefix: networkPrefix, style: respond.Neutron, versions: []string{"v2.0"},
 		root: func(w http.ResponseWriter, r *http.Request) {
 			respond.JSON(w, http.StatusOK, object{"versions": []object{{
 				"id": "v2.0", "status": "CURRENT",
-				"links": []object{{"rel": "self", "href": respond.BaseURL(r) + NetworkPrefix + "/v2.0/"}},
+				"links": []object{{"rel": "self", "href": respond.BaseURL(r) + networkPrefix + "/v2.0/"}},
 			}}})
 		},
 		document: neutronResources,
@@ -50,7 +50,7 @@ func neutronResources(w http.ResponseWriter, r *http.Request, _ string) {
 	for _, name := range []string{"network", "subnet", "vpc", "vpcsubnet", "routingtable", "security-group", "security-group-rule"} {
 		resources = append(resources, object{
 			"name": name, "collection": name + "s",
-			"links": []object{{"rel": "self", "href": respond.BaseURL(r) + NetworkPrefix + "/v2.0/" + name + "s"}},
+			"links": []object{{"rel": "self", "href": respond.BaseURL(r) + networkPrefix + "/v2.0/" + name + "s"}},
 		})
 	}
 	respond.JSON(w, http.StatusOK, object{"resources": resources})
@@ -74,7 +74,7 @@ func neutronList(w http.ResponseWriter, r *http.Request, key string, items []obj
 	}
 	body := object{key: p.items}
 	// The mux sees the path without prefix and version.
-	if next := l.nextLink(r, respond.BaseURL(r)+NetworkPrefix+"/v2.0"+r.URL.Path, p); next != "" {
+	if next := l.nextLink(r, respond.BaseURL(r)+networkPrefix+"/v2.0"+r.URL.Path, p); next != "" {
 		body[key+"_links"] = []object{{"rel": "next", "href": next}}
 	}
 	respond.JSON(w, http.StatusOK, body)

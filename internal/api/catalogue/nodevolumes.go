@@ -52,7 +52,7 @@ func (a *api) listVolumes(detail bool) handler {
 			return err
 		}
 		body := object{}
-		if next := l.nextLink(r, respond.BaseURL(r)+VolumePrefix+"/v3/"+project(r)+r.URL.Path, p); next != "" {
+		if next := l.nextLink(r, respond.BaseURL(r)+volumePrefix+"/v3/"+project(r)+r.URL.Path, p); next != "" {
 			body["volumes_links"] = []object{{"rel": "next", "href": next}}
 		}
 		if !detail {
@@ -83,7 +83,7 @@ func (a *api) showVolume(w http.ResponseWriter, r *http.Request) error {
 // volumeObject is in Cinder's form; a node's volume is always in use.
 func volumeObject(r *http.Request, v nodeVolume) object {
 	n := v.server.node
-	base := respond.BaseURL(r) + VolumePrefix
+	base := respond.BaseURL(r) + volumePrefix
 	made := n.CreatedAt.UTC().Format(novaMicros)
 	return object{
 		"id": v.id, "name": v.name, "description": nil, "size": v.sizeGB, "status": "in-use", "volume_type": v.kind,

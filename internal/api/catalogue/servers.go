@@ -219,5 +219,5 @@ func serverMetadata(s server) map[string]string {
 }
 
 func bookmark(r *http.Request, path string) []object {
-	return []object{{"rel": "bookmark", "href": respond.BaseURL(r) + ComputePrefix + "/" + project(r) + path}}
+	return []object{{"rel": "bookmark", "href": respond.BaseURL(r) + computePrefix + "/" + project(r) + path}}
 }

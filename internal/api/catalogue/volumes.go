@@ -12,7 +12,7 @@ import (
 // project's nodes.
 func (a *api) volume() http.Handler {
 	v := versioned{
-		prefix: VolumePrefix, style: respond.Cinder, versions: []string{"v2", "v3"}, project: true,
+		prefix: volumePrefix, style: respond.Cinder, versions: []string{"v2", "v3"}, project: true,
 		root: func(w http.ResponseWriter, r *http.Request) {
 			respond.JSON(w, http.StatusMultipleChoices, object{"versions": []object{cinderVersion(r, "v2"), cinderVersion(r, "v3")}})
 		},
@@ -32,7 +32,7 @@ func (a *api) volume() http.Handler {
 func cinderVersion(r *http.Request, version string) object {
 	o := object{
 		"id": version + ".0", "status": "CURRENT", "updated": "2023-01-01T00:00:00Z", "version": "", "min_version": "",
-		"links":       []object{{"rel": "self", "href": respond.BaseURL(r) + VolumePrefix + "/" + version + "/"}},
+		"links":       []object{{"rel": "self", "href": respond.BaseURL(r) + volumePrefix + "/" + version + "/"}},
 		"media-types": []object{{"base": "application/json", "type": "application/vnd.openstack.volume+json;version=" + version[1:]}},
 	}
 	switch version {

@@ -28,8 +28,8 @@ type Config struct {
 	Region      string // default "RegionOne"
 }
 
-// DefaultRegion is the region's name unless configured otherwise.
-const DefaultRegion = "RegionOne"
+// defaultRegion is the region's name unless configured otherwise.
+const defaultRegion = "RegionOne"
 
 type api struct {
 	Config
@@ -53,7 +53,7 @@ func Routes() []string {
 // assemble puts the handler together, and lists its routes.
 func assemble(c Config) (http.Handler, []string) {
 	if c.Region == "" {
-		c.Region = DefaultRegion
+		c.Region = defaultRegion
 	}
 	a := &api{c}
 	mux := http.NewServeMux()

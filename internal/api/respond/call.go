@@ -38,8 +38,8 @@ func callOf(ctx context.Context) *Call {
 	return c
 }
 
-// RequestID gives the request id of a call, "" where none was begun.
-func RequestID(ctx context.Context) string {
+// requestID gives the request id of a call, "" where none was begun.
+func requestID(ctx context.Context) string {
 	if c := callOf(ctx); c != nil {
 		return c.id
 	}

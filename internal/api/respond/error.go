@@ -67,7 +67,7 @@ func Error(w http.ResponseWriter, r *http.Request, style Style, err error) {
 		unauthorized(w, r, detail)
 		return
 	}
-	JSON(w, status, body(style, status, detail, RequestID(r.Context())))
+	JSON(w, status, body(style, status, detail, requestID(r.Context())))
 }
 
 // MethodNotAllowed answers 405 and names the methods that the path knows.
@@ -75,7 +75,7 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request, style Style, allow
 	allow := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", allow)
 	detail := fmt.Sprintf("%s is not a method of %s; use %s", r.Method, r.URL.Path, allow)
-	JSON(w, http.StatusMethodNotAllowed, body(style, http.StatusMethodNotAllowed, detail, RequestID(r.Context())))
+	JSON(w, http.StatusMethodNotAllowed, body(style, http.StatusMethodNotAllowed, detail, requestID(r.Context())))
 }
 
 // Options answers OPTIONS with the methods that the path knows.
@@ -103,7 +103,7 @@ func classify(ctx context.Context, err error) (int, string) {
 		return http.StatusServiceUnavailable, "the request took too long; try again"
 	}
 	detail := "the service failed to handle the request; its log has the reason"
-	if id := RequestID(ctx); id != "" {
+	if id := requestID(ctx); id != "" {
 		detail += " under request id " + id
 	}
 	return http.StatusInternalServerError, detail

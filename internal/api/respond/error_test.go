@@ -146,7 +146,7 @@ func TestBaseURL(t *testing.T) {
 	if got := BaseURL(r.WithContext(ctx)); got != "https://k8s.example" {
 		t.Errorf("configured: %s", got)
 	}
-	if RequestID(ctx) != call.ID() || !strings.HasPrefix(call.ID(), "req-") || RequestID(context.Background()) != "" {
+	if requestID(ctx) != call.ID() || !strings.HasPrefix(call.ID(), "req-") || requestID(context.Background()) != "" {
 		t.Errorf("request id %q", call.ID())
 	}
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/hanok/hanok/internal/store"
 )
 
-// DefaultTokenLife is how long a token is valid unless configured otherwise.
-const DefaultTokenLife = 12 * time.Hour
+// defaultTokenLife is how long a token is valid unless configured otherwise.
+const defaultTokenLife = 12 * time.Hour
 
 // domainName is the one domain that users and projects are in.
 const domainName = "Default"
 
 // IdentityOptions shape an Identity. Zero fields take the defaults.
 type IdentityOptions struct {
-	TokenLife time.Duration    // default DefaultTokenLife
+	TokenLife time.Duration    // default 12 hours
 	Now       func() time.Time // default time.Now
 }
 
@@ -47,7 +47,7 @@ var (
 // NewIdentity makes an Identity over a store; Seed fills an empty one.
 func NewIdentity(s store.Store, o IdentityOptions) *Identity {
 	if o.TokenLife == 0 {
-		o.TokenLife = DefaultTokenLife
+		o.TokenLife = defaultTokenLife
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -71,8 +71,8 @@ func TestAuthenticate(t *testing.T) {
 			if token.ProjectID != test.project || token.UserID != both.ID {
 				t.Errorf("token for user %s in project %s, want %s in %s", token.UserID, token.ProjectID, both.ID, test.project)
 			}
-			if life := token.ExpiresAt.Sub(token.IssuedAt); life != DefaultTokenLife {
-				t.Errorf("the token lives %s, want %s", life, DefaultTokenLife)
+			if life := token.ExpiresAt.Sub(token.IssuedAt); life != defaultTokenLife {
+				t.Errorf("the token lives %s, want %s", life, defaultTokenLife)
 			}
 			if len(token.ID) != 43 || !slices.Equal(token.Roles, []string{infra.RoleMember}) || !slices.Equal(token.Methods, []string{"password"}) {
 				t.Errorf("secret of %d characters, roles %v, methods %v", len(token.ID), token.Roles, token.Methods)
@@ -102,7 +102,7 @@ func TestAuthenticateByToken(t *testing.T) {
 	}
 	_, err = f.identity.Authenticate(ctx, infra.Credentials{TokenID: "unknown"})
 	wantKind(t, "with an unknown token", err, hanok.KindUnauthorized)
-	f.clock.add(DefaultTokenLife)
+	f.clock.add(defaultTokenLife)
 	_, err = f.identity.Authenticate(ctx, infra.Credentials{TokenID: f.token.ID})
 	wantKind(t, "with an expired token", err, hanok.KindUnauthorized)
 }

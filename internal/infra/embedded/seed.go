@@ -116,11 +116,11 @@ var seedFlavors = []infra.Flavor{
 	{Name: "x1.c4m8", Type: "general", VCPUs: 4, MemoryMB: 8 << 10},
 }
 
-// NodeImageName is the image that nodes boot from.
-const NodeImageName = "Debian Bookworm (12) Kubernetes node"
+// nodeImageName is the image that nodes boot from.
+const nodeImageName = "Debian Bookworm (12) Kubernetes node"
 
 var nodeImage = infra.Image{
-	ID: stableID(kindImage, NodeImageName), Name: NodeImageName, Status: "active", Visibility: "public",
+	ID: stableID(kindImage, nodeImageName), Name: nodeImageName, Status: "active", Visibility: "public",
 	MinDiskGB: 5, OSDistro: "Debian", OSVersion: "12", OSType: "linux", OSArch: "amd64",
 	LoginUser: "debian", Kubernetes: true,
 }
@@ -128,7 +128,7 @@ var nodeImage = infra.Image{
 // The network that stands for the internet, as labels.external_network_id and
 // external_subnet_id_list name it: public endpoints get their addresses there.
 const (
-	PublicNetworkName = "Public Network"
+	publicNetworkName = "Public Network"
 	publicSubnetName  = "Public Network subnet"
 )
 
@@ -157,7 +157,7 @@ func seedCatalogue(tx store.Tx, now time.Time) error {
 	}
 	service := netip.MustParsePrefix("198.18.0.0/19")
 	network := infra.Network{
-		ID: stableID(kindNetwork, PublicNetworkName), Name: PublicNetworkName, CIDR: service,
+		ID: stableID(kindNetwork, publicNetworkName), Name: publicNetworkName, CIDR: service,
 		External: true, Shared: true, CreatedAt: now,
 	}
 	subnet := infra.Subnet{

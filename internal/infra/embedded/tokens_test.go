@@ -46,7 +46,7 @@ func TestTokenEnds(t *testing.T) {
 		name string
 		end  func(t *testing.T, f *fixture) error
 	}{
-		{"expiry", func(t *testing.T, f *fixture) error { f.clock.add(DefaultTokenLife); return nil }},
+		{"expiry", func(t *testing.T, f *fixture) error { f.clock.add(defaultTokenLife); return nil }},
 		{"revocation", func(t *testing.T, f *fixture) error { return f.identity.Revoke(t.Context(), f.token.ID) }},
 		{"another password", func(t *testing.T, f *fixture) error {
 			return f.identity.SetPassword(t.Context(), SeedUser, "another password")
@@ -102,7 +102,7 @@ func TestRevokeUnknown(t *testing.T) {
 func TestExpiredTokensAreRemoved(t *testing.T) {
 	t.Parallel()
 	f := seededFixture(t)
-	f.clock.add(DefaultTokenLife + time.Minute)
+	f.clock.add(defaultTokenLife + time.Minute)
 	if _, err := f.identity.Authenticate(t.Context(), login(SeedUser, testPassword)); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultAgentPort = 9512
+	defaultAgentPort = 9512
 	bundlesDir       = "bundles" // in the cache
 )
 
@@ -32,7 +32,7 @@ type Config struct {
 	StateDir string
 	// CacheDir holds the Debian tree and the bundles; installations share it.
 	CacheDir string
-	// AgentPort is where the service listens for agents; default DefaultAgentPort.
+	// AgentPort is where the service listens for agents; default 9512.
 	AgentPort int
 	// AgentBinary is the program that machines run as their agent; default: this program.
 	AgentBinary string
@@ -75,7 +75,7 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 		return nil, err
 	}
 	if c.AgentPort == 0 {
-		c.AgentPort = DefaultAgentPort
+		c.AgentPort = defaultAgentPort
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root is where hierarchies are mounted.
-const Root = "/sys/fs/cgroup"
+// root is where hierarchies are mounted.
+const root = "/sys/fs/cgroup"
 
 // Host is the set of hierarchies of this host.
 type Host struct {
@@ -44,14 +44,14 @@ func Detect() (Host, error) {
 			continue
 		}
 		h.Mounts = append(h.Mounts, point)
-		if point == Root && kind == "cgroup2" {
+		if point == root && kind == "cgroup2" {
 			h.Unified = true
 		}
 	}
 	if len(h.Mounts) == 0 {
-		return Host{}, fmt.Errorf("no cgroup hierarchy is mounted below %s: machines need one to be limited", Root)
+		return Host{}, fmt.Errorf("no cgroup hierarchy is mounted below %s: machines need one to be limited", root)
 	}
-	_, err = os.Stat(filepath.Join(Root, "memory", "memory.memsw.limit_in_bytes"))
+	_, err = os.Stat(filepath.Join(root, "memory", "memory.memsw.limit_in_bytes"))
 	h.Swap = h.Unified || err == nil
 	return h, nil
 }
@@ -68,7 +68,7 @@ func hierarchy(line string) (point, kind string, ok bool) {
 		return "", "", false
 	}
 	point = fields[4]
-	return point, kind, point == Root || strings.HasPrefix(point, Root+"/")
+	return point, kind, point == root || strings.HasPrefix(point, root+"/")
 }
 
 // Processes lists the processes in the groups at path ("/hanok-x/y") and
