@@ -109,7 +109,7 @@ func Build(ctx context.Context, cacheDir string, progress Progress) (dir string,
 		return dir, nil
 	}
 	if os.Geteuid() != 0 {
-		return "", errors.New("building the Debian tree of the machines needs root")
+		return "", errors.New("building the Debian tree of the machines needs root: run `hanok bundle build` as root")
 	}
 	if progress == nil {
 		progress = func(string) func(error) { return func(error) {} }

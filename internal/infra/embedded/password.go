@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -90,7 +91,7 @@ func (h *hasher) encode(salt, key []byte) string {
 func parseHash(encoded string) (memory, passes uint32, threads uint8, salt, key []byte, err error) {
 	parts := strings.Split(encoded, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return 0, 0, 0, nil, nil, fmt.Errorf("the stored password hash is of no known form")
+		return 0, 0, 0, nil, nil, errors.New("the stored password hash is of no known form: give the user another password with `hanok user password`")
 	}
 	if _, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &threads); err == nil {
 		if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err == nil {
