@@ -81,7 +81,7 @@ func newNodeShell(e env) *cobra.Command {
 run a command there and end with its exit code. It enters the machine by itself:
 neither ssh nor Kubernetes need to work. For operators: it needs root.`,
 		Args:    cobra.MinimumNArgs(1),
-		Example: "  hanok node shell demo-master-0\n  hanok node shell demo-default-w-ohw5ab5wpzug-node-0 -- crictl ps",
+		Example: "  hanok node shell demo-master-0\n  hanok node shell demo-default-w-ohw5ab5wpzug-node-0 -- ctr -n k8s.io tasks ls",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(args) > 1 && dash != 1 {
 				return usagef("put -- between the node and the command: hanok node shell NODE -- COMMAND")

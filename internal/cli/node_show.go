@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hanok/hanok/internal/api/operator"
+	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/machine"
 )
 
@@ -36,25 +38,31 @@ its processes and of the user's scripts. For operators: it needs root.`,
 			if err != nil {
 				return err
 			}
-			if err := o.print(e.out, n, func(t *table) { nodeRows(t, n, time.Now()) }); err != nil || o.format != "table" || n.Report == nil {
-				return err
-			}
-			for _, fill := range []func(*table, *machine.Report) bool{processRows, scriptRows} {
-				var section strings.Builder
-				rows := false
-				if err := o.print(&section, n, func(t *table) { rows = fill(t, n.Report) }); err != nil {
-					return err
-				}
-				if rows {
-					fmt.Fprintf(e.out, "\n%s", section.String())
-				}
-			}
-			return nil
+			return showNode(e.out, o, n, time.Now())
 		},
 	}
 	s.register(e, cmd)
 	o.register(cmd)
 	return cmd
+}
+
+// showNode prints a node; what its agent reports of processes and scripts comes
+// below it, while that holds.
+func showNode(w io.Writer, o output, n operator.Node, now time.Time) error {
+	if err := o.print(w, n, func(t *table) { nodeRows(t, n, now) }); err != nil || o.format != "table" || n.Report == nil || !runs(n) {
+		return err
+	}
+	for _, fill := range []func(*table, *machine.Report) bool{processRows, scriptRows} {
+		var section strings.Builder
+		rows := false
+		if err := o.print(&section, n, func(t *table) { rows = fill(t, n.Report) }); err != nil {
+			return err
+		}
+		if rows {
+			fmt.Fprintf(w, "\n%s", section.String())
+		}
+	}
+	return nil
 }
 
 func nodeRows(t *table, n operator.Node, now time.Time) {
@@ -78,6 +86,10 @@ func nodeRows(t *table, n operator.Node, now time.Time) {
 		return
 	}
 	r := n.Report
+	if !runs(n) {
+		t.row("agent", "is off with its machine; it reported last "+now.Sub(*n.ReportedAt).Round(time.Second).String()+" ago")
+		return
+	}
 	t.row("agent", r.AgentVersion)
 	t.row("reported", now.Sub(*n.ReportedAt).Round(time.Second).String()+" ago")
 	t.row("ready", r.Ready)
@@ -86,6 +98,9 @@ func nodeRows(t *table, n operator.Node, now time.Time) {
 		t.row("error", r.Error)
 	}
 }
+
+// runs tells whether what the agent reported still holds.
+func runs(n operator.Node) bool { return n.Machine == string(infra.MachineActive) }
 
 func processRows(t *table, r *machine.Report) bool {
 	t.row("PROCESS", "STATE", "PID", "RESTARTS", "SINCE", "LAST EXIT")
