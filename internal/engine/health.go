@@ -70,7 +70,7 @@ func hasHealth(s hanok.Status) bool {
 	return false
 }
 
-// lookAt looks at one cluster, starts what should run and does not, and
+// lookAt looks at one cluster, as it was read before, starts what should run and does not, and
 // records what changed.
 func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
 	var nodes []hanok.Node
@@ -108,6 +108,9 @@ func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
 		now, err := tx.Cluster(c.UUID)
 		if err != nil || !hasHealth(now.Status) {
 			return unlessNotFound(err)
+		}
+		if !now.UpdatedAt.Equal(c.UpdatedAt) {
+			return nil // an operation has ended or begun since, and knows better
 		}
 		if now.HealthStatus != status {
 			e.log.Info("cluster's health changed", "cluster", c.UUID, "name", c.Name, "from", now.HealthStatus, "to", status)

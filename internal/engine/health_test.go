@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/fake"
 )
@@ -73,5 +75,31 @@ func TestHealth(t *testing.T) {
 	await("a machine is gone", hanok.Unhealthy, func(c hanok.Cluster) bool { return c.HealthReason[worker.Name+".Ready"] == "False" })
 	if after, _ := w.cluster(t, c.UUID); after.Status != hanok.CreateComplete || !after.UpdatedAt.Equal(before.UpdatedAt) {
 		t.Errorf("health changed the cluster: %s, updated %v → %v", after.Status, before.UpdatedAt, after.UpdatedAt)
+	}
+}
+
+// TestHealthSeenBeforeAnOperationEnded: what was seen of nodes while they came
+// is not told of them once they are there.
+func TestHealthSeenBeforeAnOperationEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, func(c *Config) { c.Settings.HealthInterval = time.Hour })
+	before := completed(t, w, e, 1)
+	if _, err := e.Resize(t.Context(), before.UUID, &admission.ResizePlan{NodeCount: 2}); err != nil {
+		t.Fatal(err)
+	}
+	after := w.awaitStatus(t, before.UUID, hanok.UpdateComplete)
+	w.notReady.Store(true)
+	if err := e.lookAt(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := w.cluster(t, before.UUID); now.HealthStatus != hanok.Healthy {
+		t.Errorf("by an old look the cluster is %s %v", now.HealthStatus, now.HealthReason)
+	}
+	if err := e.lookAt(t.Context(), after); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := w.cluster(t, before.UUID); now.HealthStatus != hanok.Unhealthy {
+		t.Errorf("by a new look the cluster is %s %v", now.HealthStatus, now.HealthReason)
 	}
 }
