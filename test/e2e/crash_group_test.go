@@ -17,9 +17,10 @@ func TestCrashInGroupOperations(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	r := s.request("crash")
-	r.fields["flavor_id"] = s.flavorNamed(t, "t2.c1m1").ID
+	g := &groupCrashes{s: s, flavor: s.flavorNamed(t, "t2.c1m1"), other: s.flavorNamed(t, "m2.c1m2")}
+	r.fields["flavor_id"] = g.flavor.ID
 	c := s.create(t, r)
-	g := &groupCrashes{s: s, c: c, flavor: r.fields["flavor_id"].(string)}
+	g.c = c
 	for _, b := range engine.Boundaries() {
 		do, ok := g.operations()[b.Type]
 		if !ok || !b.After {
@@ -35,17 +36,21 @@ func TestCrashInGroupOperations(t *testing.T) {
 
 // groupCrashes is one cluster that every boundary is tried on.
 type groupCrashes struct {
-	s      *service
-	c      *cluster
-	flavor string
+	s *service
+	c *cluster
+	// flavor is what the default group's nodes have or are to get, other what
+	// they get next.
+	flavor, other client.Flavor
 }
 
 // groupCrash brings the cluster to where the operation may begin, begins it,
-// and says how many nodes there are to be, and how many running, at its end.
+// and says how many nodes there are to be, and how many running, at its end,
+// and what else is to hold then.
 type groupCrash struct {
 	prepare      func(t *testing.T, b engine.Boundary)
 	begin        func(t *testing.T, b engine.Boundary) error
 	nodes, ready int
+	ended        func(t *testing.T)
 }
 
 func (g *groupCrashes) operations() map[hanok.EventType]groupCrash {
@@ -55,7 +60,7 @@ func (g *groupCrashes) operations() map[hanok.EventType]groupCrash {
 	}
 	extra := func(t *testing.T) error {
 		body, err := json.Marshal(map[string]any{
-			"name": "extra", "flavor_id": g.flavor, "image_id": g.s.Choice.ImageID,
+			"name": "extra", "flavor_id": g.flavor.ID, "image_id": g.s.Choice.ImageID,
 			"labels": map[string]any{"availability_zone": "", "boot_volume_type": g.s.Choice.VolumeType, "boot_volume_size": "5", "ca_enable": "false"},
 		})
 		if err != nil {
@@ -114,6 +119,40 @@ func (g *groupCrashes) operations() map[hanok.EventType]groupCrash {
 			},
 			nodes: 2, ready: 2,
 		},
+		hanok.NodeGroupFlavor: {
+			prepare: func(t *testing.T, _ engine.Boundary) { g.do(t, func() error { return resize(t, 2) }) },
+			begin: func(t *testing.T, _ engine.Boundary) error {
+				g.flavor, g.other = g.other, g.flavor
+				buffers := 1
+				return g.s.Client.ChangeFlavor(t.Context(), g.c.uuid, group, client.FlavorChange{FlavorID: g.flavor.ID, Buffers: &buffers})
+			},
+			nodes: 2, ready: 2,
+			ended: g.wantFlavor,
+		},
+	}
+}
+
+// wantFlavor checks that the group and every node have the flavor, by the API
+// and by Kubernetes.
+func (g *groupCrashes) wantFlavor(t *testing.T) {
+	t.Helper()
+	group, err := g.s.Client.NodeGroup(t.Context(), g.c.uuid, hanok.DefaultWorkerGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if group.FlavorID != g.flavor.ID {
+		t.Errorf("the group has flavor %s, want %s", group.FlavorID, g.flavor.ID)
+	}
+	for _, server := range g.s.serversOf(t, g.c.uuid) {
+		if server.Flavor.ID != g.flavor.ID {
+			t.Errorf("%s has flavor %s, want %s", server.Name, server.Flavor.ID, g.flavor.ID)
+		}
+	}
+	for _, n := range g.c.nodes(t).Items {
+		name, memory := n.Metadata.Labels["node.kubernetes.io/instance-type"], mebibytes(t, n.Status.Capacity["memory"])
+		if name != g.flavor.Name || memory != g.flavor.RAM {
+			t.Errorf("Kubernetes has %s with flavor %s and %d MiB, want %s and %d", n.Metadata.Name, name, memory, g.flavor.Name, g.flavor.RAM)
+		}
 	}
 }
 
@@ -144,6 +183,9 @@ func (g *groupCrashes) try(t *testing.T, b engine.Boundary, op groupCrash) {
 	g.s.wantAgreement(t, g.c)
 	if nodes, ready := len(g.s.serversOf(t, g.c.uuid)), len(g.c.nodes(t).Items); op.nodes > 0 && (nodes != op.nodes || ready != op.ready) {
 		t.Errorf("%d nodes, of which Kubernetes has %d; want %d and %d", nodes, ready, op.nodes, op.ready)
+	}
+	if op.ended != nil {
+		op.ended(t)
 	}
 	g.reset(t)
 }
