@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,19 +15,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/hanok/hanok/internal/client"
-)
-
-// Exit codes, documented in `hanok --help`.
-const (
-	exitOK          = 0
-	exitError       = 1   // anything not below
-	exitUsage       = 2   // wrong flags or arguments
-	exitNotFound    = 3   // the named thing does not exist
-	exitFailed      = 4   // the operation that --wait followed ended as failed
-	exitUnauthorize = 5   // no valid credentials
-	exitInterrupted = 130 // by SIGINT
 )
 
 // env is what commands have of the world, so that tests can give another.
@@ -81,39 +67,6 @@ func run(ctx context.Context, e env, args []string) int {
 		fmt.Fprintf(e.err, "See %q.\n", cmd.CommandPath()+" --help")
 	}
 	return code
-}
-
-// usageError is a command line that cannot be understood.
-type usageError struct{ err error }
-
-func (u usageError) Error() string { return u.err.Error() }
-func (u usageError) Unwrap() error { return u.err }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-// failedError is an operation that ended as failed.
-type failedError struct{ msg string }
-
-func (f failedError) Error() string { return f.msg }
-
-func exitCode(err error) int {
-	var usage usageError
-	var failed failedError
-	switch {
-	case errors.As(err, &usage):
-		return exitUsage
-	case errors.As(err, &failed):
-		return exitFailed
-	case errors.Is(err, context.Canceled):
-		return exitInterrupted
-	}
-	switch client.StatusOf(err) {
-	case http.StatusNotFound:
-		return exitNotFound
-	case http.StatusUnauthorized:
-		return exitUnauthorize
-	}
-	return exitError
 }
 
 func newRoot(e env) *cobra.Command {
@@ -190,45 +143,3 @@ const (
 	groupClient   = "client"
 	groupOperator = "operator"
 )
-
-// connect makes a client from the OS_* variables.
-func connect(e env) (*client.Client, error) {
-	o, err := client.OptionsFromEnv(e.getenv)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	o.UserAgent = "hanok/" + version()
-	return client.New(o)
-}
-
-// connectTo makes a client and finds a cluster with it, by name or UUID.
-func connectTo(ctx context.Context, e env, cluster string) (*client.Client, client.Cluster, error) {
-	c, err := connect(e)
-	if err != nil {
-		return nil, client.Cluster{}, err
-	}
-	cl, err := c.Cluster(ctx, cluster)
-	return c, cl, err
-}
-
-// connectToGroup also finds a node group of the cluster, by name or UUID; ""
-// is the default worker group.
-func connectToGroup(ctx context.Context, e env, cluster, group string) (c *client.Client, cl client.Cluster, g client.NodeGroup, err error) {
-	if c, cl, err = connectTo(ctx, e, cluster); err != nil {
-		return c, cl, g, err
-	}
-	if group != "" {
-		g, err = c.NodeGroup(ctx, cl.UUID, group)
-		return c, cl, g, err
-	}
-	groups, err := c.NodeGroups(ctx, cl.UUID)
-	if err != nil {
-		return c, cl, g, err
-	}
-	for _, g := range groups {
-		if g.IsDefault {
-			return c, cl, g, nil
-		}
-	}
-	return c, cl, g, usagef("the cluster has no default worker group: name one with --nodegroup")
-}
