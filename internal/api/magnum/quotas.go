@@ -221,17 +221,3 @@ func (a *api) knownProject(ctx context.Context, id string) error {
 	_, err := a.Projects.Project(ctx, id)
 	return err
 }
-
-// admissionOptions are the settings that the caller's requests are checked
-// against.
-func (a *api) admissionOptions(r *http.Request) (admission.Options, error) {
-	opts := admission.Options{Bundles: a.Bundles()}
-	err := a.Store.View(r.Context(), func(tx store.Tx) error {
-		q, err := quota.Of(tx, auth.Token(r.Context()).ProjectID, quota.Node)
-		if q.IsSet() {
-			opts.GroupQuota = q.HardLimit
-		}
-		return err
-	})
-	return opts, err
-}
