@@ -2,6 +2,8 @@ package serve
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -97,4 +99,30 @@ func (i *inventory) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(capacityDesc, prometheus.GaugeValue, v.total, v.resource)
 		ch <- prometheus.MustNewConstMetric(usedDesc, prometheus.GaugeValue, v.used, v.resource)
 	}
+}
+
+// requestMetrics counts requests and their time.
+type requestMetrics struct{ took *prometheus.HistogramVec }
+
+func newRequestMetrics(r prometheus.Registerer) *requestMetrics {
+	m := &requestMetrics{took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "hanok_http_request_duration_seconds",
+		Help:    "Time that requests took, by service, method and status.",
+		Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10},
+	}, []string{"service", "method", "status"})}
+	r.MustRegister(m.took)
+	return m
+}
+
+func (m *requestMetrics) observe(service, method string, status int, took time.Duration) {
+	m.took.WithLabelValues(service, knownMethod(method), fmt.Sprint(status)).Observe(took.Seconds())
+}
+
+// knownMethod keeps callers from making label values.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
 }
