@@ -24,6 +24,26 @@ type PatchPlan struct {
 	Bounds *BoundsPlan
 }
 
+// typeControlPlaneLog is the only type of the guides' PATCH of a cluster.
+const typeControlPlaneLog = "control_plane_log"
+
+// ChangeCluster refuses the guide's PATCH of a cluster, an object with a type:
+// none is built yet, and a JSON patch is what there is.
+func ChangeCluster(body []byte) error {
+	o, err := parseObject(body)
+	if err != nil {
+		return err
+	}
+	kind, err := o.text("type")
+	if err != nil {
+		return err
+	}
+	if kind != typeControlPlaneLog {
+		return hanok.Invalid("type", "%s is not a change of a cluster; send a JSON patch of /node_count", hanok.Quote(kind))
+	}
+	return hanok.NotImplemented("type", "%q is not built yet; a JSON patch of /node_count is", kind)
+}
+
 // maxPatch bounds the changes of one patch.
 const maxPatch = 16
 

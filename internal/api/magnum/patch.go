@@ -21,7 +21,7 @@ func (a *api) patchCluster(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !admission.IsJSONPatch(body) {
-		return hanok.Errorf(hanok.KindNotImplemented, "changes of a cluster by type are not built yet; a JSON patch of /node_count is")
+		return admission.ChangeCluster(body)
 	}
 	plan, err := admission.Patch(body, true, opts)
 	if err != nil {
