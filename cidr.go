@@ -103,7 +103,7 @@ func checkRange(field string, p netip.Prefix, version string) error {
 			return Invalid(field, "%s overlaps %s, whose addresses no host may have", p, n)
 		}
 	}
-	if v, err := parseRelease(version); err == nil && v.Compare(release{1, 23, 3}) <= 0 && p.Overlaps(bridgeRange) {
+	if versionRule.MatchString(version) && CompareVersions(version, "v1.23.3") <= 0 && p.Overlaps(bridgeRange) {
 		return Invalid(field, "%s overlaps the container bridge %s of Kubernetes %s", p, bridgeRange, version)
 	}
 	return nil

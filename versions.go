@@ -1,34 +1,28 @@
 package hanok
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// release is a version of Kubernetes, by its parts.
-type release struct{ Major, Minor, Patch int }
-
 var versionRule = regexp.MustCompile(`^v(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$`)
 
-// parseRelease reads a release as the API writes it, "v1.30.3".
-func parseRelease(s string) (release, error) {
-	m := versionRule.FindStringSubmatch(s)
-	if m == nil {
-		return release{}, fmt.Errorf("%s is not a Kubernetes version; write it as v1.30.3", Quote(s))
-	}
-	var v release
-	for i, p := range []*int{&v.Major, &v.Minor, &v.Patch} {
-		*p, _ = strconv.Atoi(m[i+1]) // the rule lets only small numbers through
-	}
-	return v, nil
-}
+// CompareVersions is negative where a is an older Kubernetes version than b,
+// positive where it is newer. What is not written as v1.30.3 is older than all
+// that is.
+func CompareVersions(a, b string) int { return slices.Compare(versionNumbers(a), versionNumbers(b)) }
 
-// Compare is negative where v is older than w, positive where it is newer.
-func (v release) Compare(w release) int {
-	return slices.Compare([]int{v.Major, v.Minor, v.Patch}, []int{w.Major, w.Minor, w.Patch})
+// versionNumbers gives the parts of a version, nil for what is none.
+func versionNumbers(s string) (parts []int) {
+	for i, text := range versionRule.FindStringSubmatch(s) {
+		if i > 0 {
+			n, _ := strconv.Atoi(text) // the rule lets only small numbers through
+			parts = append(parts, n)
+		}
+	}
+	return parts
 }
 
 // knownVersions are the releases that the API has ever named, oldest first;

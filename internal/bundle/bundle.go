@@ -28,6 +28,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/hanok/hanok"
 )
 
 // DefaultCacheDir is where bundles lie unless HANOK_CACHE_DIR says otherwise.
@@ -111,7 +113,7 @@ func (c *Cache) Versions() ([]string, error) {
 			versions = append(versions, e.Name())
 		}
 	}
-	slices.SortFunc(versions, compareVersions)
+	slices.SortFunc(versions, hanok.CompareVersions)
 	return versions, nil
 }
 

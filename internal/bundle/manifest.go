@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -109,19 +107,4 @@ func CheckVersion(version string) error {
 		return fmt.Errorf("%q is not a Kubernetes version such as v1.30.3", version)
 	}
 	return nil
-}
-
-func compareVersions(a, b string) int {
-	x, y := versionPattern.FindStringSubmatch(a), versionPattern.FindStringSubmatch(b)
-	if x == nil || y == nil {
-		return strings.Compare(a, b)
-	}
-	for i := 1; i <= 3; i++ {
-		m, _ := strconv.Atoi(x[i])
-		n, _ := strconv.Atoi(y[i])
-		if c := cmp.Compare(m, n); c != 0 {
-			return c
-		}
-	}
-	return 0
 }

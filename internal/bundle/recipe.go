@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/hanok/hanok"
 )
 
 // recipeName is the file in a release's source directory that says what its
@@ -60,7 +62,7 @@ func Sources(dir string) ([]string, error) {
 			versions = append(versions, v)
 		}
 	}
-	slices.SortFunc(versions, compareVersions)
+	slices.SortFunc(versions, hanok.CompareVersions)
 	return versions, nil
 }
 

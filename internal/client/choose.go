@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hanok/hanok"
 )
 
 // Wishes name, by name or id, what a new cluster should use. What is empty is
@@ -78,7 +80,7 @@ func (c *Client) chooseVersion(ctx context.Context, w Wishes, ch *Choice) error 
 		return fmt.Errorf("look up the Kubernetes versions: %w", err)
 	}
 	for v, creatable := range supports {
-		if creatable && (ch.Version == "" || compareVersions(v, ch.Version) > 0) {
+		if creatable && (ch.Version == "" || hanok.CompareVersions(v, ch.Version) > 0) {
 			ch.Version = v
 		}
 	}
@@ -245,17 +247,4 @@ func pick[T any](what, wanted string, items []T, names func(T) (id, name string)
 		return zero, fmt.Errorf("the catalogue has no %s that fits a node: name one yourself (there are: %s)", what, strings.Join(known, ", "))
 	}
 	return zero, fmt.Errorf("there is no %s %q (there are: %s)", what, wanted, strings.Join(known, ", "))
-}
-
-// compareVersions compares "v1.30.3" by its numbers.
-func compareVersions(a, b string) int {
-	x, y := strings.Split(strings.TrimPrefix(a, "v"), "."), strings.Split(strings.TrimPrefix(b, "v"), ".")
-	for i := range min(len(x), len(y)) {
-		m, _ := strconv.Atoi(x[i])
-		n, _ := strconv.Atoi(y[i])
-		if m != n {
-			return cmp.Compare(m, n)
-		}
-	}
-	return cmp.Compare(len(x), len(y))
 }
