@@ -166,7 +166,7 @@ func (o *operation) finishGroup(ctx context.Context) error {
 		return err
 	}
 	joined := added
-	if o.event.Type == hanok.NodesStart {
+	if o.event.Type == hanok.NodesStart || o.event.Type == hanok.NodeGroupFlavor {
 		if joined, err = o.given(ctx); err != nil {
 			return err
 		}

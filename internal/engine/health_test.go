@@ -103,3 +103,23 @@ func TestHealthSeenBeforeAnOperationEnded(t *testing.T) {
 		t.Errorf("by a new look the cluster is %s %v", now.HealthStatus, now.HealthReason)
 	}
 }
+
+// TestRenewedNodesAreHealthy: whoever waits for the end of a change of flavor
+// does not find the nodes as they were seen in the middle of it.
+func TestRenewedNodesAreHealthy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, func(c *Config) { c.Settings.HealthInterval = time.Hour })
+	c := completed(t, w, e, 2)
+	w.notReady.Store(true)
+	if err := e.lookAt(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	w.notReady.Store(false)
+	if _, err := e.ChangeFlavor(t.Context(), c.UUID, hanok.DefaultWorkerGroup, flavorPlan(larger, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if c = w.awaitStatus(t, c.UUID, hanok.UpdateComplete); c.HealthStatus != hanok.Healthy || len(c.HealthReason) != 3 {
+		t.Errorf("the cluster is %s %v", c.HealthStatus, c.HealthReason)
+	}
+}
