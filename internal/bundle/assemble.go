@@ -58,6 +58,16 @@ func newPlan(comp *compiler, r *recipe, tree string) (*plan, error) {
 	return p, nil
 }
 
+// keys lists what the compiler keeps of the parts.
+func (p *plan) keys() (keys []string) {
+	for _, made := range slices.Concat(p.programs, p.images, p.certs) {
+		if made.key != "" {
+			keys = append(keys, made.key)
+		}
+	}
+	return keys
+}
+
 // assemble makes all parts and puts the bundle together in dir.
 func (p *plan) assemble(ctx context.Context, dir string) (*Manifest, error) {
 	m := &Manifest{

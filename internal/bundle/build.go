@@ -60,6 +60,9 @@ func (c *Cache) Build(ctx context.Context, o Options) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.noteParts(o.Version, plan.keys()); err != nil {
+		return nil, fmt.Errorf("noting what the bundle of %s is made of: %w", o.Version, err)
+	}
 	if b, err := c.Verify(ctx, o.Version); err == nil && b.Manifest.Source == plan.source {
 		return b, nil
 	}

@@ -16,7 +16,8 @@
 //	<cache>/artifacts/<key>                      compiled parts, for the next build
 //
 // A machine has all of <cache>/bundles mounted and goes on with the build that
-// it was seeded from when there is a newer one, so builds are not removed.
+// it was seeded from when there is a newer one, so a build stays until no
+// machine uses it: see Prune.
 package bundle
 
 import (

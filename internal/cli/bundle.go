@@ -17,7 +17,7 @@ func newBundleCommand(e env) *cobra.Command {
 	var cacheDir string
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Build, list and verify bundles of Kubernetes releases",
+		Short: "Build, list, verify and prune bundles of Kubernetes releases",
 		Long: `A bundle holds all that machines need to run one Kubernetes release: its
 components, CNI plugins and container images, compiled here from upstream's
 Go modules. Bundles of several releases stand side by side in a cache
@@ -26,7 +26,7 @@ directory on this host (/var/cache/hanok, HANOK_CACHE_DIR or --cache-dir).`,
 	cmd.PersistentFlags().StringVar(&cacheDir, "cache-dir", "",
 		"directory of the bundles (default $HANOK_CACHE_DIR or "+bundle.DefaultCacheDir+")")
 	open := func() *bundle.Cache { return bundle.Open(cmp.Or(cacheDir, e.getenv("HANOK_CACHE_DIR"))) }
-	cmd.AddCommand(newBundleBuildCommand(e, open), newBundleListCommand(e, open), newBundleVerifyCommand(e, open))
+	cmd.AddCommand(newBundleBuildCommand(e, open), newBundleListCommand(e, open), newBundleVerifyCommand(e, open), newBundlePruneCommand(e, open))
 	return cmd
 }
 
@@ -42,7 +42,8 @@ are sources of), and the Debian tree that the machines' roots are made from.
 
 What is there already and matches its sources is left as it is. A build that
 was interrupted goes on where it was. The first build compiles Kubernetes,
-which takes about four minutes on two cores.
+which takes about four minutes on two cores. Earlier builds of the release go
+once no machine uses them (see "hanok bundle prune").
 
 It needs root, Go 1.26, and the Debian packages mmdebstrap, gcc and libc6-dev.
 It fetches Go modules and Debian packages and nothing else.`,
@@ -63,11 +64,16 @@ It fetches Go modules and Debian packages and nothing else.`,
 			if err := bundle.CheckSources(dir, version); err != nil {
 				return err
 			}
-			b, err := buildBundle(cmd.Context(), open(), bundle.Options{
+			cache := open()
+			b, err := buildBundle(cmd.Context(), cache, bundle.Options{
 				Version: version, SourceDir: dir, Progress: newPhases(e.err).begin,
 			}, skipRootfs)
 			if err != nil {
 				return err
+			}
+			// The bundle is there, whatever becomes of those before it.
+			if _, err := cache.Prune(cmd.Context(), version, bundleUsers(cache)); err != nil {
+				fmt.Fprintf(e.err, "hanok: earlier builds stay: %v\n", err)
 			}
 			return printBundles(e, out, []*bundle.Bundle{b})
 		},

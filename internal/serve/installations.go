@@ -50,6 +50,72 @@ func (i Installation) note(dir string) error {
 	return os.Rename(tmp, filepath.Join(dir, i.ID))
 }
 
+// cacheNotes is the directory, in a cache, of notes of the installations that
+// ever worked with it. Unlike those in /run they outlive the host's boots: a
+// cache must know whose machines need it.
+const cacheNotes = "installations"
+
+// NoteInCache makes the installation known to prunes of a cache, until its
+// state directory is gone.
+func (i Installation) NoteInCache(cacheDir string) error {
+	if err := forgetGone(filepath.Join(cacheDir, cacheNotes)); err != nil {
+		return err
+	}
+	return i.note(filepath.Join(cacheDir, cacheNotes))
+}
+
+// forgetGone drops the notes of installations whose state directory is gone.
+func forgetGone(dir string) error {
+	all, err := readNotes(dir)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		if _, err := os.Stat(i.StateDir); errors.Is(err, fs.ErrNotExist) {
+			if err := forget(dir, i.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// InstallationsOf lists the installations whose machines may need a cache:
+// those that worked with it, and those that served since the host was started.
+// The state directory of one of the first that is empty, as of a disk that is
+// not mounted, is an error: nobody knows what its machines need.
+func InstallationsOf(cacheDir string) ([]Installation, error) {
+	served, err := Installations()
+	if err != nil {
+		return nil, err
+	}
+	return installationsOf(cacheDir, served)
+}
+
+func installationsOf(cacheDir string, served []Installation) ([]Installation, error) {
+	inCache, err := readNotes(filepath.Join(cacheDir, cacheNotes))
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range inCache {
+		if entries, err := os.ReadDir(i.StateDir); err == nil && len(entries) == 0 {
+			return nil, fmt.Errorf("the state directory %s of installation %s is empty: mount it, or remove it", i.StateDir, i.ID)
+		}
+	}
+	var there []Installation
+	for _, i := range append(inCache, served...) {
+		now, err := InstallationIn(i.StateDir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, err
+		case now.ID == i.ID && !slices.Contains(there, i):
+			there = append(there, i)
+		}
+	}
+	return there, nil
+}
+
 // Installations lists those that served since the host was started and were
 // not swept away, by id.
 func Installations() ([]Installation, error) { return readNotes(notesDir) }

@@ -83,3 +83,35 @@ func TestOrphanDirs(t *testing.T) {
 		t.Errorf("got %v, want %s alone", got, orphan)
 	}
 }
+
+// TestInstallationsOf: a cache knows whose machines may need it also after the
+// host's boot, forgets whose state is gone, and does not guess about one whose
+// disk is not there.
+func TestInstallationsOf(t *testing.T) {
+	t.Parallel()
+	cache, gone, unmounted := t.TempDir(), filepath.Join(t.TempDir(), "gone"), t.TempDir()
+	a, served := Installation{"aaaaaa", t.TempDir()}, Installation{"dddddd", t.TempDir()}
+	for _, i := range []Installation{a, served} {
+		if err := os.WriteFile(filepath.Join(i.StateDir, "installation"), []byte(i.ID+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, i := range []Installation{{"bbbbbb", gone}, a, a} {
+		if err := i.NoteInCache(cache); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := installationsOf(cache, []Installation{served, a, {"eeeeee", served.StateDir}})
+	if want := []Installation{a, served}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if notes, err := os.ReadDir(filepath.Join(cache, cacheNotes)); err != nil || len(notes) != 1 {
+		t.Errorf("notes %v, %v, want those of %s alone", notes, err, a.ID)
+	}
+	if err := (Installation{"cccccc", unmounted}).NoteInCache(cache); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := installationsOf(cache, nil); err == nil {
+		t.Errorf("with an empty state directory: %v, want an error", got)
+	}
+}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/hanok/hanok/internal/infra"
@@ -17,7 +18,8 @@ func openLocal(ctx context.Context, c *Config, log *slog.Logger) (infra.Driver, 
 	if err != nil {
 		return nil, err
 	}
-	if err := (Installation{ID: d.InstallationID(), StateDir: c.StateDir}).Note(); err != nil {
+	i := Installation{ID: d.InstallationID(), StateDir: c.StateDir}
+	if err := errors.Join(i.Note(), i.NoteInCache(c.CacheDir)); err != nil {
 		d.Close()
 		return nil, err
 	}

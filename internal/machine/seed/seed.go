@@ -28,6 +28,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Dir is the seed's directory in a bundle.
@@ -102,6 +103,25 @@ func Applied(bundleDir, containerdRoot string) bool {
 		}
 	}
 	return true
+}
+
+// From gives the directory of the bundle that containerdRoot was seeded from,
+// as the machine sees it; false where it was not, or has lost all images.
+func From(containerdRoot string) (bundleDir string, ok bool) {
+	entries, err := os.ReadDir(filepath.Join(containerdRoot, blobs))
+	if err != nil {
+		return "", false
+	}
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(containerdRoot, blobs, e.Name()))
+		if err != nil {
+			continue // imported later
+		}
+		if dir, ok := strings.CutSuffix(target, "/"+filepath.Join(Dir, blobs, e.Name())); ok {
+			return dir, true
+		}
+	}
+	return "", false
 }
 
 // seedDir is where a bundle's seed really lies.

@@ -58,6 +58,12 @@ func checkSeeded(t *testing.T, bundle, root string) {
 	if !Applied(bundle, root) {
 		t.Error("Applied = false after Apply")
 	}
+	if from, ok := From(root); !ok || from != bundle {
+		t.Errorf("seeded from %q, %v, want %s", from, ok, bundle)
+	}
+	if from, ok := From(t.TempDir()); ok {
+		t.Errorf("an empty root was seeded from %q", from)
+	}
 }
 
 func TestApply(t *testing.T) {
