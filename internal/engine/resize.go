@@ -133,10 +133,10 @@ func leaving(c hanok.Cluster, nodes []hanok.Node, count int, named []string) (gr
 	return in, err
 }
 
-// someRun tells whether a node besides those left out is not stopped.
+// someRun tells whether a node besides those left out is to run.
 func someRun(nodes []hanok.Node, without []string) bool {
 	return slices.ContainsFunc(nodes, func(n hanok.Node) bool {
-		return n.Status != hanok.NodeShutoff && !slices.Contains(without, n.Key)
+		return n.Status == hanok.NodeActive && !slices.Contains(without, n.Key)
 	})
 }
 
