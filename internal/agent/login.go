@@ -29,13 +29,18 @@ func (a *agent) authorizeKey(s machine.State) error {
 		}
 		return nil
 	}
+	// There is no home where a volume is mounted over it.
+	home := a.path(u.home)
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return fmt.Errorf("login user: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("login user: %w", err)
 	}
 	if err := ensureFile(file, []byte(strings.TrimSpace(s.PublicKey)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("login user: %w", err)
 	}
-	for _, path := range []string{dir, file} {
+	for _, path := range []string{home, dir, file} {
 		if err := os.Lchown(path, u.uid, u.gid); err != nil {
 			return fmt.Errorf("login user: %w", err)
 		}

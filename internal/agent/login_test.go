@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/hanok/hanok/internal/machine"
@@ -12,7 +13,11 @@ import (
 func TestAuthorizeKey(t *testing.T) {
 	t.Parallel()
 	a := &agent{opt: Options{Root: t.TempDir()}}
-	passwd := fmt.Sprintf("root:x:0:0:root:/root:/bin/sh\ndebian:x:%d:%d::/home/debian:/bin/bash\n", os.Getuid(), os.Getgid())
+	uid, gid := os.Getuid(), os.Getgid()
+	if uid == 0 {
+		uid, gid = 4711, 4712
+	}
+	passwd := fmt.Sprintf("root:x:0:0:root:/root:/bin/sh\ndebian:x:%d:%d::/home/debian:/bin/bash\n", uid, gid)
 	if err := writeFile(a.path("/etc/passwd"), []byte(passwd), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -24,8 +29,16 @@ func TestAuthorizeKey(t *testing.T) {
 	if b, _ := os.ReadFile(file); string(b) != "ssh-ed25519 AAAA me\n" {
 		t.Errorf("authorized keys: %q", b)
 	}
-	if info, err := os.Stat(filepath.Dir(file)); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("%v, %v", info, err)
+	// sshd reads the file as its owner, who has to get there: the home may be
+	// on a volume that has nothing on it yet.
+	for path, mode := range map[string]os.FileMode{filepath.Dir(filepath.Dir(file)): 0o755, filepath.Dir(file): 0o700, file: 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t); info.Mode().Perm() != mode || int(owner.Uid) != uid || int(owner.Gid) != gid {
+			t.Errorf("%s is %v of %d:%d, want %v of %d:%d", path, info.Mode(), owner.Uid, owner.Gid, mode, uid, gid)
+		}
 	}
 	state.PublicKey = ""
 	if err := a.authorizeKey(state); err != nil {
