@@ -238,12 +238,14 @@ func TestDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Options{})
 	w.apiDown.Store(true)
-	e, _ := w.start(t, nil)
+	e, stop := w.start(t, nil)
+	stop()
 	// The shortest create_timeout is a minute: this clock was a minute ago.
 	e.now = func() time.Time { return time.Now().UTC().Add(-time.Minute + 400*time.Millisecond) }
 	p := plan("prod", 1)
 	p.Cluster.CreateTimeout = 1
 	c := create(t, e, p)
+	e, _ = w.start(t, nil)
 	c = w.awaitStatus(t, c.UUID, hanok.CreateFailed)
 	if !strings.Contains(c.StatusReason, "not done after 1m0s; it was at ") {
 		t.Errorf("reason %q", c.StatusReason)

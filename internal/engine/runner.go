@@ -112,7 +112,7 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 	gauge.Inc()
 	defer gauge.Dec()
 
-	work, cancel := context.WithDeadlineCause(ctx, o.event.Deadline, errDeadline)
+	work, cancel := context.WithTimeoutCause(ctx, timeLeft(o.event, o.e.now()), errDeadline)
 	err := o.executeAndTell(work)
 	cancel()
 	switch {
@@ -154,6 +154,13 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 		}
 	}
 	return 0
+}
+
+// timeLeft is how long an operation may still run. What is made of it is
+// measured by a clock that nobody sets, and no jump of the host's clock before
+// gives an operation more time than it had.
+func timeLeft(event hanok.Event, now time.Time) time.Duration {
+	return min(event.Deadline.Sub(now), event.Deadline.Sub(event.CreatedAt))
 }
 
 // executeAndTell runs the steps, and beside them a writer of their progress:

@@ -26,8 +26,9 @@ const authoritySecret = "agent-ca"
 const (
 	authorityLife = 20 * 365 * 24 * time.Hour
 	leafLife      = 365 * 24 * time.Hour
-	// clockSkew is how far a machine's clock may lag behind ours.
-	clockSkew = 5 * time.Minute
+	// clockSkew is how far the clock may be put back before certificates are
+	// ones of the future, which nobody accepts.
+	clockSkew = 24 * time.Hour
 )
 
 // authority signs the certificates of the agent connection, and only those:

@@ -28,8 +28,9 @@ import (
 const (
 	leafValidity      = 5 * 365 * 24 * time.Hour
 	authorityValidity = 30 * 365 * 24 * time.Hour
-	// backdate forgives clocks that are a little behind ours.
-	backdate = 5 * time.Minute
+	// backdate is how far a clock may be put back before a cluster's
+	// certificates are ones of the future, which its parts refuse.
+	backdate = 24 * time.Hour
 )
 
 // Names of a cluster's secrets in the store.

@@ -20,6 +20,9 @@ import (
 // signedClientValidity is how long a certificate lives that a user had signed.
 const signedClientValidity = 365 * 24 * time.Hour
 
+// signedBackdate forgives clocks that are a little behind ours.
+const signedBackdate = 5 * time.Minute
+
 // maxCSR bounds a request in bytes: the largest key that is signed makes one
 // of 4 KiB.
 const maxCSR = 32 << 10
@@ -42,7 +45,8 @@ func (a *Authority) SignClient(request []byte, now time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	t := leaf(csr.Subject.CommonName, csr.Subject.Organization, now, signedClientValidity-backdate)
+	t := leaf(csr.Subject.CommonName, csr.Subject.Organization, now, signedClientValidity-signedBackdate)
+	t.NotBefore = now.Add(-signedBackdate)
 	t.RawSubject = csr.RawSubject
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	if _, isRSA := csr.PublicKey.(*rsa.PublicKey); !isRSA {
