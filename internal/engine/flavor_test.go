@@ -75,6 +75,28 @@ func TestChangeFlavor(t *testing.T) {
 	}
 }
 
+// TestChangeFlavorWithoutRoom: in a pod network that is full there is no buffer,
+// unless one is asked for by name.
+func TestChangeFlavorWithoutRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Options{})
+	e, _ := w.start(t, nil)
+	p := plan("prod", 1)
+	p.Cluster.Labels["pods_network_cidr"], p.Cluster.Labels["pods_network_subnet"] = "10.77.0.0/24", "26"
+	c := create(t, e, p)
+	c = w.awaitStatus(t, c.UUID, hanok.CreateComplete)
+	_, err := e.ChangeFlavor(t.Context(), c.UUID, hanok.DefaultWorkerGroup, flavorPlan(larger, 1, 1))
+	if hanok.KindOf(err) != hanok.KindInvalid || !strings.Contains(err.Error(), "num_buffer_nodes: ") || !strings.Contains(err.Error(), "room for 1") {
+		t.Errorf("a buffer for which there is no room: %v", err)
+	}
+	unsaid := flavorPlan(larger, 0, 1)
+	unsaid.Rolling.Buffers = nil
+	changeFlavor(t, e, c, unsaid)
+	c = w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+	w.agree(t, c)
+	w.wantFlavor(t, c, larger)
+}
+
 func TestChangeFlavorRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Options{})

@@ -206,6 +206,9 @@ func (e *Engine) beginRolling(tx store.Tx, c hanok.Cluster, g hanok.NodeGroup, n
 	in.Add, err = e.addNodes(tx, c, g, buffers)
 	var invalid *hanok.Error
 	if errors.As(err, &invalid) && invalid.Kind == hanok.KindInvalid {
+		if r.Buffers == nil {
+			return in, nil // the pod network has no room for what nobody asked for
+		}
 		err = hanok.Invalid("num_buffer_nodes", "%s", invalid.Detail)
 	}
 	return in, err
