@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hanok/hanok"
@@ -71,7 +72,7 @@ func (o *operation) putMarksBack(ctx context.Context, step string, n hanok.Node)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return err
+			return fmt.Errorf("it runs, but the labels, taints and cordon that it had are not back after %v: put them on by hand: %w", marked, err)
 		}
 		return o.update(ctx, func(tx store.Tx, _ *hanok.Event) error {
 			return unlessNotFound(tx.DeleteDocument(kindNodeMarks, n.Key))
