@@ -41,9 +41,6 @@ type Settings struct {
 	// 1536 MiB), ControlPlaneDiskGB its boot volume (4 GiB).
 	ControlPlaneFlavor infra.Flavor
 	ControlPlaneDiskGB int
-	// Nameservers are given to the machines of subnets with an internet
-	// gateway; nil names the service's own address.
-	Nameservers []string
 	// DeleteTimeout ends a delete as DELETE_FAILED (10 minutes).
 	DeleteTimeout time.Duration
 	// UpdateTimeout ends an operation on a node group as FAIL (1 hour).

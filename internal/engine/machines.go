@@ -235,7 +235,7 @@ func (o *operation) machineSpec(ctx context.Context, n hanok.Node, cluster Clust
 		ServiceURL: "https://" + o.e.cfg.Driver.AgentAddress().String(), ServiceCA: o.e.cfg.Fleet.CA(),
 	}
 	if cluster.Subnet.InternetGateway {
-		config.Nameserver = o.e.nameservers()
+		config.Nameserver = []string{o.e.cfg.Driver.AgentAddress().Addr().String()}
 	}
 	var err error
 	spec.UserData, err = json.Marshal(config)
@@ -248,11 +248,4 @@ func extraVolumes(g hanok.NodeGroup) (volumes []infra.ExtraVolume) {
 		volumes = append(volumes, infra.ExtraVolume{Volume: infra.Volume{Type: v.Type, SizeGB: v.SizeGB}, MountPath: v.MountPath})
 	}
 	return volumes
-}
-
-func (e *Engine) nameservers() []string {
-	if e.cfg.Settings.Nameservers != nil {
-		return e.cfg.Settings.Nameservers
-	}
-	return []string{e.cfg.Driver.AgentAddress().Addr().String()}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -87,13 +86,10 @@ func (c *Client) Ready(ctx context.Context) error {
 
 // NodeState is a Kubernetes node as far as hanok cares.
 type NodeState struct {
-	Name       string
-	Ready      bool
-	Reason     string // of the Ready condition, when not ready
-	Tainted    bool   // by a user: it takes those pods alone that tolerate that
-	PodCIDR    string
-	ProviderID string
-	Addresses  []netip.Addr
+	Name    string
+	Ready   bool
+	Reason  string // of the Ready condition, when not ready
+	Tainted bool   // by a user: it takes those pods alone that tolerate that
 }
 
 var nodesResource = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
@@ -220,8 +216,6 @@ func (c *Client) DeleteNode(ctx context.Context, name string) error {
 
 func nodeState(o *unstructured.Unstructured) NodeState {
 	s := NodeState{Name: o.GetName()}
-	s.PodCIDR, _, _ = unstructured.NestedString(o.Object, "spec", "podCIDR")
-	s.ProviderID, _, _ = unstructured.NestedString(o.Object, "spec", "providerID")
 	taints, _, _ := unstructured.NestedSlice(o.Object, "spec", "taints")
 	s.Tainted = slices.ContainsFunc(taints, keepsPodsOff)
 	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
@@ -234,17 +228,6 @@ func nodeState(o *unstructured.Unstructured) NodeState {
 	}
 	if s.Ready {
 		s.Reason = ""
-	}
-	addresses, _, _ := unstructured.NestedSlice(o.Object, "status", "addresses")
-	for _, a := range addresses {
-		m, ok := a.(map[string]any)
-		if !ok || m["type"] != "InternalIP" {
-			continue
-		}
-		text, _ := m["address"].(string)
-		if ip, err := netip.ParseAddr(text); err == nil {
-			s.Addresses = append(s.Addresses, ip)
-		}
 	}
 	return s
 }

@@ -72,8 +72,8 @@ func (d *Driver) DeleteEndpoint(ctx context.Context, id string) error {
 	})
 }
 
-// DialEndpoint connects by Options.Dial, or to the first member. Connecting
-// happens outside the lock: a member may be slow to answer.
+// DialEndpoint connects to the first member. Connecting happens outside the
+// lock: a member may be slow to answer.
 func (d *Driver) DialEndpoint(ctx context.Context, id string) (net.Conn, error) {
 	e, err := call(ctx, d, "DialEndpoint", func() (endpoint, error) {
 		e := d.endpoints[id]
@@ -84,9 +84,6 @@ func (d *Driver) DialEndpoint(ctx context.Context, id string) (net.Conn, error) 
 	})
 	if err != nil {
 		return nil, err
-	}
-	if d.opts.Dial != nil {
-		return d.opts.Dial(ctx, e.Endpoint, e.members)
 	}
 	if len(e.members) == 0 {
 		return nil, hanok.Errorf(hanok.KindUnavailable, "endpoint %s has no member", id)

@@ -4,7 +4,6 @@ package fake
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -31,9 +30,6 @@ type Options struct {
 	Capacity infra.Capacity
 	// AgentAddress is what the method of that name gives; default 198.18.0.1:9512.
 	AgentAddress netip.AddrPort
-	// Dial connects to an endpoint with these members; nil dials the first
-	// member over TCP.
-	Dial func(ctx context.Context, e infra.Endpoint, members []netip.AddrPort) (net.Conn, error)
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }

@@ -42,9 +42,7 @@ type Config struct {
 	ReservedMemoryMB int
 	// CPUOvercommit is how many vCPUs a processor stands for; default 16.
 	CPUOvercommit float64
-	// ResolvConf names the host's nameservers; default /etc/resolv.conf.
-	ResolvConf string
-	Log        *slog.Logger
+	Log           *slog.Logger
 }
 
 // Driver implements infra.Driver on this host.
@@ -85,7 +83,7 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 		return nil, err
 	}
 	n, err := network.Open(ctx, network.Config{
-		StateDir: c.StateDir, InstallationID: id, AgentPort: c.AgentPort, ResolvConf: c.ResolvConf, Log: c.Log,
+		StateDir: c.StateDir, InstallationID: id, AgentPort: c.AgentPort, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err
