@@ -188,11 +188,9 @@ func (c *compiler) get(ctx context.Context, p part) (path string, err error) {
 	if err := p.make(ctx, tmp); err != nil {
 		return "", err
 	}
-	sum, err := sumFile(tmp)
+	// Only with the sum beside it the file counts as whole.
+	sum, err := copyInPieces(path, tmp)
 	if err != nil {
-		return "", err
-	}
-	if err := os.Rename(tmp, path); err != nil {
 		return "", err
 	}
 	return path, os.WriteFile(path+".sha256", []byte(sum), 0o644)

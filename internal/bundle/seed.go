@@ -73,6 +73,9 @@ func (m *Manifest) addSeed(dir string) error {
 		if err != nil {
 			return err
 		}
+		if err := forgetCached(p); err != nil { // containerd wrote it in pieces of any size
+			return err
+		}
 		return m.add(dir, File{Path: filepath.ToSlash(rel), Kind: KindSeed, Capability: capability})
 	})
 }

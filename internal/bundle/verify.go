@@ -135,6 +135,9 @@ func sumFile(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	if err := readInPages(f); err != nil {
+		return "", err
+	}
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, onlyReader{f}, make([]byte, 1<<20)); err != nil {
 		return "", err
