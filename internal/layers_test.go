@@ -21,7 +21,7 @@ const module = "github.com/hanok/hanok"
 // stands in a lower layer, and nothing of its own layer but what within lists.
 // The entry "x/..." stands for x and every package below it.
 var layers = [][]string{
-	{"."},
+	{".", "kubernetes/settle"},
 	{"internal/machine/...", "internal/client/...", "internal/diskfault", "api"},
 	{"api/apitest"},
 	{"internal/rootfs", "internal/agent"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hanok/hanok/internal/agent"
 	"github.com/hanok/hanok/internal/machine"
+	"github.com/hanok/hanok/kubernetes/settle"
 )
 
 // newAgentCommand is what machines run as their first process. It is hidden:
@@ -31,6 +32,7 @@ agent and of each process lie in /var/log/hanok inside the machine.`,
 			opt.OwnsMachine = os.Getpid() == 1
 			opt.Version = version()
 			opt.Log = slog.New(slog.NewTextHandler(e.err, nil))
+			settle.WhenIdle()
 			return agent.Run(cmd.Context(), opt)
 		},
 	}

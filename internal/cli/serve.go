@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/hanok/hanok/internal/serve"
+	"github.com/hanok/hanok/kubernetes/settle"
 )
 
 func newServeCommand(e env) *cobra.Command {
@@ -39,6 +40,7 @@ It listens on the loopback address in clear text; on any other it wants
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
+			settle.WhenIdle()
 			return serve.Run(cmd.Context(), &c, serve.Options{Version: version(), Log: e.err, Getenv: e.getenv})
 		},
 	}

@@ -23,8 +23,8 @@ const (
 	// often is how often an idle program settles again: about as often as the
 	// runtime would collect its garbage anyway.
 	often = 2 * time.Minute
-	// idle is the processor time that an idle program uses of that.
-	idle = often / 50
+	// An idle program uses less than one part in so many of a processor.
+	idle = 50
 )
 
 // Soon lets the program settle when it has started, and again whenever it is
@@ -39,11 +39,26 @@ func Soon() {
 		restore := halveGarbage()
 		time.Sleep(untilStarted - untilAnswer)
 		restore()
-		for {
-			_ = Now() // nothing depends on it
-			waitUntilIdle(often, idle, processorTime)
-		}
+		settleAgain()
 	}()
+}
+
+// WhenIdle lets a program settle whenever it is idle, and leaves its heap alone
+// until then: it is for programs that may be busy from their first moment. It
+// returns at once.
+func WhenIdle() {
+	go func() {
+		waitUntilIdle(untilStarted, processorTime)
+		settleAgain()
+	}()
+}
+
+// settleAgain settles the program now and whenever it is idle for long.
+func settleAgain() {
+	for {
+		_ = Now() // nothing depends on it
+		waitUntilIdle(often, processorTime)
+	}
 }
 
 // halveGarbage lets the heap grow by half as much, until restore.
@@ -55,13 +70,12 @@ func halveGarbage() (restore func()) {
 	return func() { debug.SetGCPercent(percent) }
 }
 
-// waitUntilIdle returns when the program has used less than most of the
-// processor in a whole span of time.
-func waitUntilIdle(span, most time.Duration, used func() time.Duration) {
+// waitUntilIdle returns when the program was idle for a whole span of time.
+func waitUntilIdle(span time.Duration, used func() time.Duration) {
 	for {
 		before := used()
 		time.Sleep(span)
-		if used()-before < most {
+		if used()-before < span/idle {
 			return
 		}
 	}

@@ -67,10 +67,11 @@ func TestHalveGarbage(t *testing.T) {
 func TestWaitUntilIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// What is used up to each look: busy, busy, idle.
-		uses := []time.Duration{0, 5 * time.Second, 5 * time.Second, 9 * time.Second, 9 * time.Second, 10 * time.Second}
+		// What is used up to each look: busy, just busy, idle.
+		const limit = time.Minute / idle
+		uses := []time.Duration{0, 5 * time.Second, 5 * time.Second, 5*time.Second + limit, 9 * time.Second, 9*time.Second + limit - 1}
 		begun := time.Now()
-		waitUntilIdle(time.Minute, 2*time.Second, func() time.Duration {
+		waitUntilIdle(time.Minute, func() time.Duration {
 			u := uses[0]
 			uses = uses[1:]
 			return u
