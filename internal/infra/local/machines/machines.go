@@ -70,8 +70,10 @@ type Config struct {
 	StopGrace time.Duration
 	Log       *slog.Logger
 
-	// host is another one than this, in tests.
-	host *host
+	// host is another one than this, in tests, and userDataPause shorter than
+	// the constant.
+	host          *host
+	userDataPause time.Duration
 }
 
 // Manager owns the machines of one installation. Its methods may be called at
@@ -187,6 +189,9 @@ func (c *Config) defaults() error {
 	}
 	if c.StopGrace == 0 {
 		c.StopGrace = 10 * time.Second
+	}
+	if c.userDataPause == 0 {
+		c.userDataPause = userDataPause
 	}
 	if c.host == nil {
 		c.host = &thisHost

@@ -27,7 +27,7 @@ func TestComesBack(t *testing.T) {
 // TestUserDataIsKept: what makes a machine this machine is on record until its
 // volume has it for good, and brought to the volume again until then.
 func TestUserDataIsKept(t *testing.T) {
-	b := newBench(t, nil)
+	b := newBench(t, func(c *Config) { c.userDataPause = time.Millisecond })
 	spec := b.spec()
 	v := b.await(b.create(spec).ID, infra.MachineActive)
 	recorded := func() bool {

@@ -134,9 +134,17 @@ func (m *Manager) isActive(e *entry, init *initProcess) {
 	}
 }
 
+// userDataPause keeps the disk free for what a new machine does first.
+const userDataPause = 10 * time.Second
+
 // forgetUserData drops the user data from the record once the volume has it
-// for good. The boot does not wait for the disk.
+// for good.
 func (m *Manager) forgetUserData(e *entry, id string) {
+	select {
+	case <-m.ctx.Done():
+		return // the next start comes here again
+	case <-time.After(m.cfg.userDataPause):
+	}
 	if err := disk.SyncFS(m.volumeDir(id)); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) { // the machine has ended already
 			m.log.Warn("a new machine's volume cannot be written; its record keeps the user data", "machine", id, "error", err)
