@@ -103,7 +103,7 @@ func startService(ctx context.Context, dir string, o options) (*service, error) 
 		return nil, err
 	}
 	err = poll(ctx, 30*time.Second, "the service is ready", func() error {
-		if !serve.Ready(ctx, "http://" + api) {
+		if !serve.Ready(ctx, "http://"+api) {
 			return errors.New("it is not")
 		}
 		return nil
