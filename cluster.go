@@ -80,6 +80,7 @@ const (
 	NodeBuild   NodeStatus = "BUILD"   // recorded, its machine is being made
 	NodeActive  NodeStatus = "ACTIVE"  // machine runs
 	NodeShutoff NodeStatus = "SHUTOFF" // machine stopped, volumes kept
+	NodeDeleted NodeStatus = "DELETED" // machine is being removed for good, or is gone
 	NodeError   NodeStatus = "ERROR"
 )
 

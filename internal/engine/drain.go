@@ -139,6 +139,12 @@ func (o *operation) remove(ctx context.Context, step string, n hanok.Node) error
 
 // unmake deletes a node's machine and gives its address back.
 func (o *operation) unmake(ctx context.Context, step string, n hanok.Node) error {
+	// The record goes first: whoever finds it knows that the node is no more,
+	// however little of it is left.
+	err := o.recordNode(ctx, n.Key, func(n *hanok.Node) { n.Status = hanok.NodeDeleted })
+	if err != nil {
+		return err
+	}
 	m, err := o.machineOf(ctx, step, n)
 	if err != nil {
 		return err

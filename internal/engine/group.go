@@ -24,6 +24,8 @@ type groupInput struct {
 	// the flavor that they get.
 	Parallel int    `json:"parallel,omitempty"`
 	Flavor   string `json:"flavor,omitempty"`
+	// Mend is set when the group's operation before this one failed.
+	Mend bool `json:"mend,omitempty"`
 	// Note is what the event says once the operation has succeeded: which
 	// nodes were chosen, where the request left the choice.
 	Note string `json:"note,omitempty"`
@@ -86,6 +88,7 @@ func openCluster(tx store.Tx, clusterUUID string) (hanok.Cluster, error) {
 // writes the event and enqueues it.
 func (e *Engine) beginGroup(tx store.Tx, c hanok.Cluster, g hanok.NodeGroup, t hanok.EventType, status hanok.Status, in groupInput) (hanok.NodeGroup, error) {
 	now := e.now()
+	in.Mend = g.Status == hanok.UpdateFailed
 	input, err := json.Marshal(in)
 	if err != nil {
 		return g, fmt.Errorf("write the input of %s: %w", t, err)
@@ -173,7 +176,7 @@ func (o *operation) finishGroup(ctx context.Context) error {
 	}
 	scripts := o.scriptTrouble(ctx, added)
 	return o.update(ctx, func(tx store.Tx, event *hanok.Event) error {
-		event.State, event.Contents, event.Step = hanok.EventSuccess, joinNonEmpty(in.Note, scripts), "finish"
+		event.State, event.Contents, event.Step = hanok.EventSuccess, joinNonEmpty(in.Note, scripts, o.unmended), "finish"
 		status, reason := hanok.UpdateComplete, "Stack UPDATE completed successfully"
 		if event.Type == hanok.NodeGroupCreate {
 			status, reason = hanok.CreateComplete, "Stack CREATE completed successfully"

@@ -134,7 +134,7 @@ func healthOf(nodes []hanok.Node, states []kube.NodeState, apiErr error) (hanok.
 		said[s.Name] = s
 	}
 	for _, n := range nodes {
-		if n.Role != hanok.RoleWorker || n.Status == hanok.NodeShutoff || n.Status == hanok.NodeBuild {
+		if n.Role != hanok.RoleWorker || n.Status == hanok.NodeShutoff || halfMade(n) {
 			continue
 		}
 		ready := "True"

@@ -47,7 +47,7 @@ func TestSequences(t *testing.T) {
 					w := newSequenceWorld(t, rt, dir)
 					defer w.end()
 					enginetest.Run(rt, w, enginetest.Bounds{
-						NodeCount: 2, MaxNodeCount: 5, Flavors: [2]string{w.small.ID, larger.ID}, Patience: 6 * time.Hour,
+						NodeCount: 2, MaxNodeCount: 5, MaxNodes: 100, Flavors: [2]string{w.small.ID, larger.ID}, Patience: 6 * time.Hour,
 					})
 				})
 			})
@@ -106,8 +106,8 @@ func newSequenceWorld(t *testing.T, rt *rapid.T, dir string) *sequenceWorld {
 	w.pause = 500 * time.Millisecond
 	w.live()
 	w.cluster = create(t, w.e, plan("prod", 2))
-	for w.State().Status != hanok.CreateComplete {
-		w.Wait()
+	for nth := 0; w.State().Status != hanok.CreateComplete; nth++ {
+		w.Wait(nth)
 	}
 	return w
 }
@@ -263,34 +263,38 @@ func (w *sequenceWorld) KillMachine(uuid string) {
 	}
 }
 
-func (w *sequenceWorld) Troubles() map[string]func(*rapid.T) {
-	return map[string]func(*rapid.T){
-		"budget": func(rt *rapid.T) {
+func (w *sequenceWorld) Troubles() map[string]enginetest.Trouble {
+	cloud := w.during(func() { w.cloud.SetRates(1, 0) }, func() { w.cloud.SetRates(0.02, 0.02) })
+	api := w.during(func() { w.apiDown.Store(true) }, func() { w.apiDown.Store(false) })
+	nodes := w.during(func() { w.notReady.Store(true) }, func() { w.notReady.Store(false) })
+	return map[string]enginetest.Trouble{
+		"a budget is never met": {Begin: func(rt *rapid.T) {
 			if nodes := w.State().Nodes; len(nodes) > 0 {
 				w.block(rapid.SampledFrom(nodes).Draw(rt, "node").Name, "shop/cart-0")
 			}
-		},
-		"cloud is away": func(rt *rapid.T) {
-			w.during(rt, func() { w.cloud.SetRates(1, 0) }, func() { w.cloud.SetRates(0.02, 0.02) })
-		},
-		"API server is away": func(rt *rapid.T) {
-			w.during(rt, func() { w.apiDown.Store(true) }, func() { w.apiDown.Store(false) })
-		},
-		"nodes are not Ready": func(rt *rapid.T) {
-			w.during(rt, func() { w.notReady.Store(true) }, func() { w.notReady.Store(false) })
-		},
+		}},
+		"the cloud is away":               {Begin: cloud(time.Second, 5*time.Minute)},
+		"the API server is away":          {Begin: api(time.Second, 5*time.Minute)},
+		"nodes are not Ready":             {Begin: nodes(time.Second, time.Minute)},
+		"the cloud is away for long":      {Begin: cloud(5*time.Minute, 90*time.Minute), Lasting: true},
+		"the API server is away for long": {Begin: api(5*time.Minute, 90*time.Minute), Lasting: true},
+		"nodes are not Ready for long":    {Begin: nodes(5*time.Minute, 90*time.Minute), Lasting: true},
 	}
 }
 
-// during begins a trouble that ends by itself.
-func (w *sequenceWorld) during(rt *rapid.T, begin, end func()) {
-	last := time.Duration(1<<rapid.IntRange(0, 6).Draw(rt, "seconds, as a power of two")) * time.Second
-	begin()
-	w.outage.Add(1)
-	time.AfterFunc(last, func() {
-		end()
-		w.outage.Add(-1)
-	})
+// during gives troubles that end by themselves.
+func (w *sequenceWorld) during(begin, end func()) func(shortest, longest time.Duration) func(*rapid.T) {
+	return func(shortest, longest time.Duration) func(*rapid.T) {
+		return func(rt *rapid.T) {
+			seconds := rapid.Int64Range(int64(shortest.Seconds()), int64(longest.Seconds())).Draw(rt, "seconds")
+			begin()
+			w.outage.Add(1)
+			time.AfterFunc(time.Duration(seconds)*time.Second, func() {
+				end()
+				w.outage.Add(-1)
+			})
+		}
+	}
 }
 
 // Heal waits for what ends by itself.
@@ -298,11 +302,13 @@ func (w *sequenceWorld) Heal() {
 	w.mu.Lock()
 	clear(w.blocked)
 	w.mu.Unlock()
-	for w.outage.Load() > 0 {
-		w.Wait()
+	for nth := 0; w.outage.Load() > 0; nth++ {
+		w.Wait(nth)
 	}
 }
 
-// Wait lets some share of a second pass: sequences meet operations at other
-// moments than those of round seconds.
-func (w *sequenceWorld) Wait() { time.Sleep(time.Duration(w.chance.Int64N(int64(time.Second)))) }
+// Wait lets a random time pass: sequences meet operations at other moments
+// than those of round seconds.
+func (w *sequenceWorld) Wait(nth int) {
+	time.Sleep(time.Duration(w.chance.Int64N(int64(min(nth+1, 60)) * int64(time.Second))))
+}

@@ -30,6 +30,9 @@ func (e *Engine) Resize(ctx context.Context, clusterUUID string, plan *admission
 		if err != nil {
 			return err
 		}
+		// What a failed operation could not remove, this one does (mend): it
+		// was never a node, and the request is not about it.
+		nodes = slices.DeleteFunc(nodes, halfMade)
 		var in groupInput
 		if more := plan.NodeCount - len(nodes); more > 0 {
 			if len(plan.Remove) > 0 {
@@ -177,7 +180,7 @@ func chosen(c hanok.Cluster, nodes []hanok.Node, count int) groupInput {
 // seen of it.
 func harm(c hanok.Cluster, n hanok.Node) int {
 	switch {
-	case n.Status == hanok.NodeError || n.Status == hanok.NodeBuild:
+	case n.Status == hanok.NodeError:
 		return 0
 	case n.Status == hanok.NodeShutoff:
 		return 1

@@ -149,11 +149,13 @@ func (o *operation) removeBuffers(ctx context.Context) error {
 // drained stays an ordinary node: no pod is killed for it.
 func (o *operation) retreatRoll(ctx context.Context, nodes, buffers []hanok.Node) error {
 	errs := []error{o.readmit(ctx, nodes)}
+	ready, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
 	for _, n := range nodes {
 		if n.Status != hanok.NodeShutoff {
 			continue
 		}
-		if err := o.startNode(ctx, "roll", n); err != nil {
+		if err := o.startNode(ready, "roll", n); err != nil {
 			errs = append(errs, fmt.Errorf("%s could not be started again: %w", n.Name, err))
 		}
 	}

@@ -44,6 +44,7 @@ type operation struct {
 	event    hanok.Event // as it was taken; Epoch is this worker's
 	log      *slog.Logger
 	progress *progress
+	unmended string // what mend could not do
 }
 
 // handle carries an event out, from wherever it stands. It is the store's
@@ -112,8 +113,8 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 	gauge.Inc()
 	defer gauge.Dec()
 
-	work, cancel := context.WithTimeoutCause(ctx, timeLeft(o.event, o.e.now()), errDeadline)
-	err := o.executeAndTell(work)
+	limit, cancel := context.WithTimeoutCause(ctx, timeLeft(o.event, o.e.now()), errDeadline)
+	err := o.telling(limit, o.work)
 	cancel()
 	switch {
 	case err == nil:
@@ -131,7 +132,8 @@ func (o *operation) carryOut(ctx context.Context) (retry time.Duration) {
 		return storeRetry
 	}
 	reason := o.reason(err)
-	if err := o.retreat(ctx); err != nil {
+	o.progress.fail(reason)
+	if err := o.telling(ctx, o.retreat); err != nil {
 		switch {
 		case ctx.Err() != nil, errors.Is(err, errFenced):
 			return 0
@@ -163,20 +165,26 @@ func timeLeft(event hanok.Event, now time.Time) time.Duration {
 	return min(event.Deadline.Sub(now), event.Deadline.Sub(event.CreatedAt))
 }
 
-// executeAndTell runs the steps, and beside them a writer of their progress:
-// no step waits for the disk to tell how far it is.
-func (o *operation) executeAndTell(ctx context.Context) error {
+// work does what the operation is for.
+func (o *operation) work(ctx context.Context) error {
 	steps := stepsOf(o.event)
 	if len(steps) == 0 {
 		return fmt.Errorf("this version of hanok has no operation %s: start the version that began it", o.event.Type)
 	}
+	o.mend(ctx)
+	return o.execute(ctx, steps)
+}
+
+// telling runs a part of the operation, and beside it a writer of its
+// progress: no step waits for the disk to tell how far it is.
+func (o *operation) telling(ctx context.Context, part func(ctx context.Context) error) error {
 	telling, stop := context.WithCancel(ctx)
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
 		o.tell(telling)
 	}()
-	err := o.execute(ctx, steps)
+	err := part(ctx)
 	stop()
 	<-told
 	return err

@@ -126,6 +126,8 @@ type progress struct {
 	mu     sync.Mutex
 	ended  map[string]bool
 	detail map[string]string
+	latest string // detail that was said
+	failed string // why the operation fails, once it is putting things back
 }
 
 func newProgress(steps []step) *progress {
@@ -139,10 +141,19 @@ func (p *progress) say(step, detail string) {
 	p.mu.Lock()
 	old, said := p.detail[step]
 	p.detail[step] = detail
+	p.latest = detail
 	p.mu.Unlock()
 	if !said || old != detail {
 		p.tell()
 	}
+}
+
+// fail tells from now on that the operation fails, and what is put back.
+func (p *progress) fail(reason string) {
+	p.mu.Lock()
+	p.failed, p.latest = reason, ""
+	p.mu.Unlock()
+	p.tell()
 }
 
 func (p *progress) end(step string) {
@@ -164,6 +175,9 @@ func (p *progress) tell() {
 func (p *progress) now() (step, contents string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.failed != "" {
+		return "retreat", joinNonEmpty("failing, things are put back first", p.latest, p.failed)
+	}
 	for i, s := range p.steps {
 		if p.ended[s.name] {
 			continue

@@ -55,21 +55,35 @@ func TestCluster(t *testing.T) {
 }
 
 type nodeList struct {
-	Items []struct {
-		Metadata struct {
-			Name   string            `json:"name"`
-			Labels map[string]string `json:"labels"`
-		} `json:"metadata"`
-		Spec struct {
-			ProviderID string `json:"providerID"`
-			PodCIDR    string `json:"podCIDR"`
-		} `json:"spec"`
-		Status struct {
-			Capacity  map[string]string `json:"capacity"`
-			NodeInfo  struct{ SystemUUID, KubeletVersion string }
-			Addresses []struct{ Type, Address string } `json:"addresses"`
-		} `json:"status"`
-	} `json:"items"`
+	Items []node `json:"items"`
+}
+
+// node is a Node object.
+type node struct {
+	Metadata struct {
+		Name   string            `json:"name"`
+		Labels map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		ProviderID    string `json:"providerID"`
+		PodCIDR       string `json:"podCIDR"`
+		Unschedulable bool   `json:"unschedulable"`
+	} `json:"spec"`
+	Status struct {
+		Capacity   map[string]string `json:"capacity"`
+		NodeInfo   struct{ SystemUUID, KubeletVersion string }
+		Addresses  []struct{ Type, Address string } `json:"addresses"`
+		Conditions []struct{ Type, Status string }  `json:"conditions"`
+	} `json:"status"`
+}
+
+func (n node) ready() bool {
+	for _, c := range n.Status.Conditions {
+		if c.Type == "Ready" {
+			return c.Status == "True"
+		}
+	}
+	return false
 }
 
 func (c *cluster) nodes(t *testing.T) nodeList {

@@ -95,6 +95,14 @@ func (s *Service) Start(t *testing.T, env ...string) {
 	})
 }
 
+// Ended tells whether the service has ended by itself.
+func (s *Service) Ended() bool {
+	if s.Cmd.ProcessState == nil && zombie(fmt.Sprintf("/proc/%d", s.Cmd.Process.Pid)) {
+		_ = s.Cmd.Wait()
+	}
+	return s.Cmd.ProcessState != nil
+}
+
 // Kill ends the service as a crash would.
 func (s *Service) Kill(t *testing.T) {
 	t.Helper()

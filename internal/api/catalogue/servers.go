@@ -160,7 +160,8 @@ var powerStates = map[hanok.NodeStatus]int{hanok.NodeActive: 1, hanok.NodeShutof
 
 // vmStates are Nova's words for what status stands for.
 var vmStates = map[hanok.NodeStatus]string{
-	hanok.NodeActive: "active", hanok.NodeShutoff: "stopped", hanok.NodeBuild: "building", hanok.NodeError: "error",
+	hanok.NodeActive: "active", hanok.NodeShutoff: "stopped", hanok.NodeBuild: "building",
+	hanok.NodeDeleted: "deleted", hanok.NodeError: "error",
 }
 
 func serverObject(r *http.Request, s server, networks map[string]string) object {

@@ -26,9 +26,27 @@ func (s *sequence) count(t *rapid.T) (n int, valid bool) {
 	return rapid.IntRange(1, s.b.MaxNodeCount).Draw(t, "count"), true
 }
 
+// room skips a call that would add more nodes than there is room for.
+func (s *sequence) room(t *rapid.T, more int) {
+	there := map[string]int{}
+	for _, g := range s.w.State().Groups { // those that are going, too
+		there[g.Name] = g.NodeCount
+	}
+	for name, g := range s.groups {
+		there[name] = max(there[name], g.count)
+	}
+	for _, n := range there {
+		more += n
+	}
+	if more > s.b.MaxNodes {
+		t.Skip("no room")
+	}
+}
+
 func (s *sequence) createGroup(t *rapid.T) {
 	name, g := s.pick(t)
 	count, valid := s.count(t)
+	s.room(t, count)
 	want := begins
 	switch {
 	case !valid:
@@ -64,8 +82,10 @@ func (s *sequence) deleteGroup(t *rapid.T) {
 func (s *sequence) resize(t *rapid.T) {
 	name, g := s.pick(t)
 	count, valid := s.count(t)
-	state := s.w.State()
-	own, foreign := state.of(name)
+	if g != nil {
+		s.room(t, max(0, count-g.count))
+	}
+	own, foreign := s.w.State().of(name)
 	var remove, removed []string
 	if rapid.Bool().Draw(t, "named") {
 		list := append(slices.Clone(own), foreign...)
@@ -163,6 +183,7 @@ func (s *sequence) changeFlavor(t *rapid.T) {
 	if g == nil || len(own) == 0 {
 		t.Skip("no nodes")
 	}
+	s.room(t, buffers)
 	now, _ := state.group(name)
 	want := begins
 	switch {

@@ -32,8 +32,8 @@ func Run(t *rapid.T, w World, b Bounds) {
 	}
 	for name, trouble := range w.Troubles() {
 		actions[name] = func(t *rapid.T) {
-			s.doubt = true
-			trouble(t)
+			s.doubt, s.wrecked = true, s.wrecked || trouble.Lasting
+			trouble.Begin(t)
 		}
 	}
 	t.Repeat(actions)
@@ -51,6 +51,8 @@ type sequence struct {
 	// doubt is set while operations may fail by no fault of hanok's, and
 	// until what failed by it is mended.
 	doubt bool
+	// wrecked is set where failed operations may have left things as they were.
+	wrecked bool
 }
 
 // group is what a node group should be once its operation has ended.
@@ -108,6 +110,9 @@ func (s *sequence) call(t *rapid.T, what string, g *group, want verdict, do func
 // settle waits until nothing is at work, and holds the world to the model.
 func (s *sequence) settle(t *rapid.T) {
 	state, differences := s.rest()
+	if s.wrecked && slices.ContainsFunc(state.Groups, func(g Group) bool { return g.Status.Failed() }) {
+		differences = nil
+	}
 	if state.Unfinished > 0 || len(differences) > 0 {
 		t.Fatalf("after %v there are %d unfinished operations, and these differences:\n%s\n%s",
 			s.b.Patience, state.Unfinished, strings.Join(differences, "\n"), describe(state))
@@ -131,7 +136,8 @@ func (s *sequence) settle(t *rapid.T) {
 // rest gives the state once nothing is at work and all agree, or the last one
 // within the patience.
 func (s *sequence) rest() (state State, differences []string) {
-	for end := time.Now().Add(s.b.Patience); ; s.w.Wait() {
+	end := time.Now().Add(s.b.Patience)
+	for nth := 0; ; nth++ {
 		s.w.Revive()
 		state, differences = s.w.State(), nil
 		if state.Unfinished == 0 {
@@ -143,6 +149,7 @@ func (s *sequence) rest() (state State, differences []string) {
 		if time.Now().After(end) {
 			return state, differences
 		}
+		s.w.Wait(nth)
 	}
 }
 
@@ -175,9 +182,6 @@ func (s *sequence) hold(t *rapid.T, state State, g Group) {
 func (s *sequence) recover(t *rapid.T) {
 	s.w.Heal()
 	s.settle(t)
-	if !s.doubt {
-		return
-	}
 	state := s.w.State()
 	left := len(state.Groups)
 	for _, g := range state.Groups {
@@ -191,10 +195,7 @@ func (s *sequence) recover(t *rapid.T) {
 		// A group that was not made, or not deleted, is deleted; the last one
 		// after another has taken its place.
 		if left == 1 {
-			spare := groupNames[slices.IndexFunc(groupNames, func(name string) bool {
-				_, there := state.group(name)
-				return !there
-			})]
+			const spare = "spare"
 			s.insist(t, "create "+spare, func() error { return s.w.CreateGroup(spare, 1) })
 			s.groups[spare] = &group{count: 1}
 		} else {
@@ -203,7 +204,7 @@ func (s *sequence) recover(t *rapid.T) {
 		s.insist(t, "delete "+g.Name, func() error { return s.w.DeleteGroup(g.Name) })
 		delete(s.groups, g.Name)
 	}
-	s.doubt = false
+	s.doubt, s.wrecked = false, false
 	s.settle(t)
 }
 
@@ -226,7 +227,8 @@ func (s *sequence) insist(t *rapid.T, what string, do func() error) {
 }
 
 func (s *sequence) deleteCluster(t *rapid.T) {
-	for end := time.Now().Add(s.b.Patience); !s.w.State().Gone; s.w.Wait() {
+	end := time.Now().Add(s.b.Patience)
+	for nth := 0; !s.w.State().Gone; nth++ {
 		err := s.w.DeleteCluster() // a repeat is allowed
 		if err != nil && !errors.Is(err, ErrLost) && hanok.KindOf(err) != hanok.KindNotFound {
 			t.Fatalf("delete the cluster: %v", err)
@@ -236,6 +238,7 @@ func (s *sequence) deleteCluster(t *rapid.T) {
 			t.Fatalf("the cluster is not deleted after %v\n%s", s.b.Patience, describe(s.w.State()))
 		}
 		s.w.Heal()
+		s.w.Wait(nth)
 	}
 	if left := s.w.Remains(); len(left) > 0 {
 		t.Fatalf("of the deleted cluster there remains:\n%s", strings.Join(left, "\n"))

@@ -44,25 +44,35 @@ type World interface {
 	Revive()
 	// KillMachine ends a node's machine from outside.
 	KillMachine(uuid string)
-	// Troubles are further ills, by name, under which operations may fail.
-	// Heal ends them all.
-	Troubles() map[string]func(t *rapid.T)
+	// Troubles are further ills, by name. Heal ends them all.
+	Troubles() map[string]Trouble
 	Heal()
-	// Wait lets some time pass for the service to work in.
-	Wait()
+	// Wait lets some time pass for the service to work in, more with each
+	// wait in a row; the first is number 0.
+	Wait(nth int)
 }
 
 // Bounds are what sequences keep to.
 type Bounds struct {
 	// NodeCount is the count of the default group when the world begins;
-	// MaxNodeCount is the largest that a valid call asks for.
-	NodeCount, MaxNodeCount int
+	// MaxNodeCount is the largest that a valid call asks for; MaxNodes is how
+	// many there is room for in all groups together, buffer nodes included.
+	NodeCount, MaxNodeCount, MaxNodes int
 	// Flavors are two that nodes may change between.
 	Flavors [2]string
 	// BadCounts are node counts that are refused whatever the group.
 	BadCounts []int
 	// Patience is the time within which a cluster comes to rest.
 	Patience time.Duration
+}
+
+// Trouble is something under which operations may fail.
+type Trouble struct {
+	Begin func(t *rapid.T)
+	// Lasting is set where it may last longer than a failed operation waits
+	// in order to put things back: they stay as they are until the group's
+	// next operation.
+	Lasting bool
 }
 
 // State is what the API says of a cluster.
