@@ -36,18 +36,24 @@ func InstallationIn(stateDir string) (Installation, error) {
 func (i Installation) Note() error { return i.note(notesDir) }
 
 func (i Installation) note(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("note the installation: %w", err)
-	}
 	b, err := json.Marshal(i)
 	if err != nil {
 		return err
 	}
 	tmp := filepath.Join(dir, "."+i.ID)
-	if err := os.WriteFile(tmp, b, 0o644); err != nil {
-		return fmt.Errorf("note the installation: %w", err)
+	for {
+		err := os.MkdirAll(dir, 0o755)
+		if err == nil {
+			err = os.WriteFile(tmp, b, 0o644)
+		}
+		if err == nil {
+			return os.Rename(tmp, filepath.Join(dir, i.ID))
+		}
+		// The last of the others may leave at any moment, with the directory.
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("note the installation: %w", err)
+		}
 	}
-	return os.Rename(tmp, filepath.Join(dir, i.ID))
 }
 
 // cacheNotes is the directory, in a cache, of notes of the installations that

@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func TestNotes(t *testing.T) {
@@ -113,5 +116,27 @@ func TestInstallationsOf(t *testing.T) {
 	}
 	if got, err := installationsOf(cache, nil); err == nil {
 		t.Errorf("with an empty state directory: %v, want an error", got)
+	}
+}
+
+// TestNotesAtOnce: installations that come and go at once do not keep each
+// other from leaving a note.
+func TestNotesAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "hanok", "installations")
+	var g errgroup.Group
+	for n := range 8 {
+		g.Go(func() error {
+			i := Installation{ID: fmt.Sprintf("%06x", n), StateDir: "/x"}
+			for range 100 {
+				if err := errors.Join(i.note(dir), forget(dir, i.ID)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
 	}
 }
