@@ -10,7 +10,7 @@ import (
 )
 
 // CoreDNS follows the nodes of its cluster: a second replica as soon as there
-// is a second node, and one alone where one node remains. It comes after the
+// is a second node, and one alone where one node remains. It comes with the
 // nodes that join and goes after those that leave, so that an eviction never
 // takes the last one that serves. All of it is best effort: no operation fails
 // for it, and the next one makes good.

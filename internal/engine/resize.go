@@ -196,8 +196,9 @@ var growSteps = []step{
 	{name: "bundle", title: "checking the Kubernetes bundle", run: (*operation).checkBundle},
 	{name: "machines", title: "making machines", after: []string{"reserve", "bundle"}, run: (*operation).makeAddedMachines},
 	{name: "nodes", title: "nodes", after: []string{"machines"}, run: (*operation).awaitAddedNodes},
-	dnsStep("nodes"),
-	{name: "finish", title: "finishing", after: []string{"dns"}, run: (*operation).finishGroup},
+	// A second replica of CoreDNS is there for the second node to take.
+	dnsStep("machines"),
+	{name: "finish", title: "finishing", after: []string{"nodes", "dns"}, run: (*operation).finishGroup},
 }
 
 // shrinkSteps take nodes out.
