@@ -46,7 +46,7 @@ func TestSequencesOnMachines(t *testing.T) {
 		r.fields["flavor_id"] = small.ID
 		w.c = s.create(t, r)
 		enginetest.Run(rt, w, enginetest.Bounds{
-			NodeCount: 1, MaxNodeCount: 2, MaxNodes: 4, BadCounts: []int{-1, 0, 11},
+			NodeCount: 1, MaxNodeCount: 2, MaxNodes: 3, BadCounts: []int{-1, 0, 11},
 			Flavors: [2]string{small.ID, other.ID}, Patience: 4 * time.Minute,
 		})
 	})
