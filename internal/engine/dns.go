@@ -42,6 +42,14 @@ func (o *operation) fitDNSToRolling(ctx context.Context) error {
 	if err := o.scaleDNS(ctx, in); err != nil {
 		return err
 	}
+	workers, err := o.nodes(ctx, hanok.RoleWorker)
+	if err != nil {
+		return err
+	}
+	workers = slices.DeleteFunc(workers, func(n hanok.Node) bool { return n.Status != hanok.NodeActive })
+	if len(workers) < 2 {
+		return nil // after a crash in the rolling: the second has no place to go
+	}
 	_, client, err := o.kube(ctx)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ func (e *Engine) ChangeFlavor(ctx context.Context, clusterUUID, group string, pl
 		if err != nil {
 			return err
 		}
+		nodes = slices.DeleteFunc(nodes, halfMade) // mend removes them
 		spec, err := readSpec[GroupSpec](tx, kindGroupSpec, g.UUID)
 		if err != nil {
 			return err

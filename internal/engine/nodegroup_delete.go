@@ -55,18 +55,24 @@ func (e *Engine) DeleteNodeGroup(ctx context.Context, clusterUUID, group string)
 	return nil
 }
 
-// checkNotLast keeps a cluster from losing its last worker group.
+// checkNotLast keeps a cluster from losing its last worker group that was made
+// and that nobody has tried to delete.
 func checkNotLast(tx store.Tx, g hanok.NodeGroup) error {
 	groups, err := tx.NodeGroups(g.ClusterUUID)
 	if err != nil {
 		return err
 	}
 	for _, other := range groups {
-		if other.UUID != g.UUID && other.Role == hanok.RoleWorker && other.Status != hanok.DeleteInProgress {
+		if other.UUID == g.UUID || other.Role != hanok.RoleWorker {
+			continue
+		}
+		switch other.Status {
+		case hanok.DeleteInProgress, hanok.DeleteFailed, hanok.CreateFailed:
+		default:
 			return nil
 		}
 	}
-	return hanok.Errorf(hanok.KindInvalid, "node group %s is the last worker group of the cluster: create another one first, or delete the cluster", g.Name)
+	return hanok.Errorf(hanok.KindInvalid, "node group %s is the last worker group of the cluster that is in order: create another one first, or delete the cluster", g.Name)
 }
 
 // groupDeleteSteps unmake a group; its workload moves to the others.

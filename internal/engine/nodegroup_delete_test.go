@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,4 +48,31 @@ func TestDeleteNodeGroup(t *testing.T) {
 	remove(t, e, c.UUID)
 	w.awaitGone(t, c.UUID)
 	w.wantEmpty(t)
+}
+
+// TestDeleteLastGoodGroup: a group that could not be made is no place for the
+// workload of the last one that is in order.
+func TestDeleteLastGoodGroup(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		w := newWorldIn(t, memoryDir(t), fake.Options{})
+		e, _ := w.start(t, nil)
+		c := completed(t, w, e, 1)
+		w.cloud.Inject("CreatePort", slices.Repeat([]fake.Fault{fake.Fail}, 10)...)
+		if _, err := e.CreateNodeGroup(t.Context(), c.UUID, groupPlan("broken", 1)); err != nil {
+			t.Fatal(err)
+		}
+		w.awaitStatus(t, c.UUID, hanok.UpdateFailed)
+		if g, _ := w.group(t, c.UUID, "broken"); g.Status != hanok.CreateFailed {
+			t.Fatalf("the broken group is %s", g.Status)
+		}
+		if err := e.DeleteNodeGroup(t.Context(), c.UUID, hanok.DefaultWorkerGroup); hanok.KindOf(err) != hanok.KindInvalid {
+			t.Errorf("deleting the last group that is in order: %v", err)
+		}
+		if err := e.DeleteNodeGroup(t.Context(), c.UUID, "broken"); err != nil {
+			t.Error(err)
+		}
+		w.awaitStatus(t, c.UUID, hanok.UpdateComplete)
+		w.agree(t, c)
+	})
 }

@@ -73,6 +73,7 @@ const dnsPause = 100 * time.Millisecond
 // give at most, or as there are to be where those are fewer. The error of a
 // context that ended says how many do.
 func (c *Client) WaitDNS(ctx context.Context) error {
+	var last error
 	for {
 		d, err := c.dns(ctx)
 		if err == nil && d == nil {
@@ -87,9 +88,12 @@ func (c *Client) WaitDNS(ctx context.Context) error {
 			}
 			err = fmt.Errorf("%d of %d replicas of CoreDNS serve", serve, want)
 		}
+		if last == nil || ctx.Err() == nil { // the end of ctx says nothing of CoreDNS
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return err
+			return last
 		case <-time.After(dnsPause):
 		}
 	}

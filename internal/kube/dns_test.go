@@ -174,7 +174,7 @@ func patienceOfWait(says string) time.Duration {
 	if says == "" {
 		return 30 * time.Second
 	}
-	return 200 * time.Millisecond
+	return time.Second
 }
 
 func TestTainted(t *testing.T) {

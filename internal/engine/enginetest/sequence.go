@@ -183,26 +183,24 @@ func (s *sequence) recover(t *rapid.T) {
 	s.w.Heal()
 	s.settle(t)
 	state := s.w.State()
-	left := len(state.Groups)
+	var broken []string // groups that were not made, or not deleted, go
 	for _, g := range state.Groups {
-		if !g.Status.Failed() {
-			continue
-		}
-		if g.Status == hanok.UpdateFailed {
+		switch {
+		case g.Status == hanok.UpdateFailed:
 			s.insist(t, "resize "+g.Name, func() error { return s.w.Resize(g.Name, max(1, g.NodeCount), nil) })
-			continue
+		case g.Status.Failed():
+			broken = append(broken, g.Name)
 		}
-		// A group that was not made, or not deleted, is deleted; the last one
-		// after another has taken its place.
-		if left == 1 {
-			const spare = "spare"
-			s.insist(t, "create "+spare, func() error { return s.w.CreateGroup(spare, 1) })
-			s.groups[spare] = &group{count: 1}
-		} else {
-			left--
-		}
-		s.insist(t, "delete "+g.Name, func() error { return s.w.DeleteGroup(g.Name) })
-		delete(s.groups, g.Name)
+	}
+	if len(broken) == len(state.Groups) {
+		// The last group can be deleted once another has taken its place.
+		const spare = "spare"
+		s.insist(t, "create "+spare, func() error { return s.w.CreateGroup(spare, 1) })
+		s.groups[spare] = &group{count: 1}
+	}
+	for _, name := range broken {
+		s.insist(t, "delete "+name, func() error { return s.w.DeleteGroup(name) })
+		delete(s.groups, name)
 	}
 	s.doubt, s.wrecked = false, false
 	s.settle(t)
