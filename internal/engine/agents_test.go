@@ -56,6 +56,16 @@ func (w *world) Changed(keys ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.changed = append(w.changed, keys...)
+	_ = w.records.View(context.Background(), func(tx store.Tx) error {
+		for _, key := range keys {
+			r, err := readRegistration(tx, key)
+			if err != nil {
+				return err
+			}
+			w.asked[key] = r.Number
+		}
+		return nil
+	})
 }
 
 func (w *world) Forget(string) {}

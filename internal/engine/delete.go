@@ -131,8 +131,10 @@ func (o *operation) finishDelete(ctx context.Context) error {
 			}
 		}
 		for _, key := range keysOf(nodes) {
-			if err := unlessNotFound(tx.DeleteDocument(kindNodeMarks, key)); err != nil {
-				return err
+			for _, kind := range []string{kindNodeMarks, kindRegistration} {
+				if err := unlessNotFound(tx.DeleteDocument(kind, key)); err != nil {
+					return err
+				}
 			}
 		}
 		if err := unlessNotFound(tx.DeleteDocument(kindClusterSpec, uuid)); err != nil {

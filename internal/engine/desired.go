@@ -42,6 +42,7 @@ func (d Desired) Render(ctx context.Context, nodeKey string) (machine.State, err
 		facts kube.Facts
 		group hanok.NodeGroup
 		spec  GroupSpec
+		again registration
 	)
 	err := d.Store.View(ctx, func(tx store.Tx) error {
 		var err error
@@ -57,7 +58,10 @@ func (d Desired) Render(ctx context.Context, nodeKey string) (machine.State, err
 		if group, err = tx.NodeGroup(node.ClusterUUID, node.NodeGroupUUID); err != nil {
 			return err
 		}
-		spec, err = readSpec[GroupSpec](tx, kindGroupSpec, group.UUID)
+		if spec, err = readSpec[GroupSpec](tx, kindGroupSpec, group.UUID); err != nil {
+			return err
+		}
+		again, err = readRegistration(tx, nodeKey)
 		return err
 	})
 	if err != nil {
@@ -81,7 +85,7 @@ func (d Desired) Render(ctx context.Context, nodeKey string) (machine.State, err
 		MachineID: node.UUID, Name: node.Name, Address: address, PodCIDR: podCIDR,
 		GroupName: group.Name, FlavorName: spec.flavorOf(node).Name, Zone: spec.Zone,
 		LoginUser: spec.Image.LoginUser, PublicKey: spec.Keypair.PublicKey,
-		Scripts: scriptsOf(group, d.ScriptTimeout),
+		Scripts: scriptsOf(group, d.ScriptTimeout), Registration: again.Number,
 	}), nil
 }
 

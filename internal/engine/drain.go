@@ -33,6 +33,9 @@ func (o *operation) cordon(ctx context.Context, step string, nodes []hanok.Node)
 		return err
 	}
 	return o.insist(ctx, step, func(ctx context.Context) error {
+		if err := o.arrived(ctx, client, nodes); err != nil {
+			return err
+		}
 		g, gctx := errgroup.WithContext(ctx)
 		for _, n := range nodes {
 			if n.Status == hanok.NodeActive {
@@ -163,8 +166,10 @@ func (o *operation) dropRecord(ctx context.Context, n hanok.Node) error {
 		if err := o.e.cfg.Fleet.Revoke(tx, n.Key, n.ClusterUUID); err != nil {
 			return err
 		}
-		if err := unlessNotFound(tx.DeleteDocument(kindNodeMarks, n.Key)); err != nil {
-			return err
+		for _, kind := range []string{kindNodeMarks, kindRegistration} {
+			if err := unlessNotFound(tx.DeleteDocument(kind, n.Key)); err != nil {
+				return err
+			}
 		}
 		return unlessNotFound(tx.DeleteNode(n.Key))
 	})

@@ -70,8 +70,9 @@ func hasHealth(s hanok.Status) bool {
 	return false
 }
 
-// lookAt looks at one cluster, as it was read before, starts what should run and does not, and
-// records what changed.
+// lookAt looks at one cluster, as it was read before, starts what should run
+// and does not, has nodes register that Kubernetes lost, and records what
+// changed.
 func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
 	var nodes []hanok.Node
 	err := e.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
@@ -99,6 +100,9 @@ func (e *Engine) lookAt(ctx context.Context, c hanok.Cluster) error {
 	}
 	if ctx.Err() != nil {
 		return nil // the service ends; that says nothing of the cluster
+	}
+	if apiErr == nil {
+		e.registerMissing(ctx, c, nodes, states, down)
 	}
 	status, reason := healthOf(nodes, states, apiErr)
 	if c.HealthStatus == status && maps.Equal(c.HealthReason, reason) {

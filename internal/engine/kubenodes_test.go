@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
@@ -17,14 +18,31 @@ type nodeObject struct {
 	marks         kube.NodeMarks
 }
 
+// kubelet is one start of it: a boot of its machine, and the registration that
+// it was started for.
+type kubelet struct {
+	boot         time.Time
+	registration int
+}
+
 // register does what kubelets do when they start: each makes its Node object,
-// once per boot. The caller holds w.mu.
+// once per boot and per registration that it is asked for. The caller holds
+// w.mu.
 func (w *world) register() {
 	for _, m := range w.cloud.Inventory().Machines {
-		if m.Role != hanok.RoleWorker || m.Status != infra.MachineActive || w.booted[m.ID].Equal(m.UpdatedAt) {
+		if m.Role != hanok.RoleWorker || m.Status != infra.MachineActive {
 			continue
 		}
-		w.booted[m.ID] = m.UpdatedAt
+		was := w.kubelet[m.ID]
+		now := kubelet{boot: m.UpdatedAt, registration: w.asked[m.Key]}
+		if was.boot.Equal(now.boot) && was.registration == now.registration {
+			continue
+		}
+		if w.late > 0 && was.boot.Equal(now.boot) {
+			w.late--
+			continue
+		}
+		w.kubelet[m.ID] = now
 		if w.objects[m.Name] == nil {
 			w.objects[m.Name] = &nodeObject{cluster: m.ClusterUUID, name: m.Name}
 		}
@@ -47,6 +65,13 @@ func (w *world) nodesOf(cluster string) (states []kube.NodeState) {
 		}
 	}
 	return states
+}
+
+// deleteObject deletes a Node object as a user does.
+func (w *world) deleteObject(node string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.objects, node)
 }
 
 // trust makes Kubernetes take a node's machine for running, whatever happens.
@@ -95,6 +120,7 @@ func (k *kubernetes) Uncordon(ctx context.Context, name string) error {
 func (k *kubernetes) Drain(ctx context.Context, name string, _ func(string)) error {
 	for {
 		k.mu.Lock()
+		k.register()
 		o, pod := k.objects[name], k.blocked[name]
 		k.mu.Unlock()
 		err := k.Ready(ctx)

@@ -131,6 +131,7 @@ func (w *sequenceWorld) end() {
 	w.m.dead.Store(true)
 	w.stop()
 	w.store.Close()
+	w.records.Close()
 }
 
 // lost replaces the error of a call that the engine died in.

@@ -30,16 +30,19 @@ type world struct {
 	dir      string
 	pause    time.Duration // between two looks of an agent, a kubelet or a wait
 	store    *sqlite.Store
-	bundles  error       // what Verify answers
-	apiDown  atomic.Bool // no API server comes up
-	notReady atomic.Bool // no node becomes Ready
+	records  *sqlite.Store // the same, as agents come to see it
+	bundles  error         // what Verify answers
+	apiDown  atomic.Bool   // no API server comes up
+	notReady atomic.Bool   // no node becomes Ready
 	addons   atomic.Int32
 
 	mu      sync.Mutex
 	reports map[string]machine.Report // by node key, replaces what a good agent says
 	changed []string
 	objects map[string]*nodeObject // Node objects by name
-	booted  map[string]time.Time   // by machine: the boot that is registered
+	kubelet map[string]kubelet     // by machine: what has registered
+	asked   map[string]int         // by node key: the registration in the machine's state
+	late    int                    // how many looks kubelets take to register again
 	blocked map[string]string      // by node: the pod that never leaves
 	dns     dnsOfWorld
 }
@@ -53,8 +56,8 @@ func newWorld(t *testing.T, options fake.Options) *world {
 func newWorldIn(t *testing.T, dir string, options fake.Options) *world {
 	t.Helper()
 	w := &world{cloud: fake.New(options), dir: dir, pause: 5 * time.Millisecond, reports: map[string]machine.Report{},
-		objects: map[string]*nodeObject{}, booted: map[string]time.Time{}, blocked: map[string]string{}}
-	w.store = w.openStore(t)
+		objects: map[string]*nodeObject{}, kubelet: map[string]kubelet{}, asked: map[string]int{}, blocked: map[string]string{}}
+	w.store, w.records = w.openStore(t), w.openStore(t)
 	return w
 }
 
@@ -81,6 +84,9 @@ func (w *world) start(t *testing.T, change func(*Config)) (e *Engine, stop func(
 	e, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, m := range w.cloud.Inventory().Machines { // their agents connect again
+		w.Changed(m.Key)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -220,7 +226,7 @@ func (w *world) wantEmpty(t *testing.T) {
 		t.Errorf("the cloud still holds %d machines, %d ports, %d endpoints", len(i.Machines), len(i.Ports), len(i.Endpoints))
 	}
 	err := w.store.View(t.Context(), func(tx store.Tx) error {
-		for _, kind := range []string{kindClusterSpec, kindGroupSpec} {
+		for _, kind := range []string{kindClusterSpec, kindGroupSpec, kindNodeMarks, kindRegistration} {
 			docs, err := tx.Documents(kind, "")
 			if err != nil {
 				return err

@@ -224,3 +224,24 @@ func TestAddonObjects(t *testing.T) {
 		}
 	}
 }
+
+// TestRegistrationRestartsKubeletAlone: a node that is to register again keeps
+// everything but the process that registers it, and one that never was to has
+// the state of a service that knew of no registrations.
+func TestRegistrationRestartsKubeletAlone(t *testing.T) {
+	f, again := testFacts(t), testWorker()
+	again.Registration = 2
+	before, after := WorkerNode(f, testWorker()), WorkerNode(f, again)
+	was, is := process(t, before, "kubelet"), process(t, after, "kubelet")
+	if !slices.Equal(was.Env, goRuntime) || slices.Equal(is.Env, was.Env) || before.Version == after.Version {
+		t.Errorf("kubelet's environment is %q, and %q to register again", was.Env, is.Env)
+	}
+	for i := range after.Processes {
+		if p := &after.Processes[i]; p.Name == "kubelet" {
+			p.Env = was.Env
+		}
+	}
+	if after.Hash() != before.Hash() {
+		t.Error("the registration changes more than kubelet")
+	}
+}

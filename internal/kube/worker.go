@@ -22,6 +22,9 @@ type Worker struct {
 	PublicKey  string
 	// Scripts run at the first boot, before the machine becomes a node.
 	Scripts []machine.Script
+	// Registration is how often kubelet was to make its Node object again; with
+	// another number it alone starts anew.
+	Registration int
 }
 
 // userPodRoutes is the user that a control-plane member watches nodes as
@@ -96,7 +99,7 @@ func WorkerNode(f Facts, w Worker) machine.State {
 				"--node-ip="+w.Address.String(),
 				"--node-labels="+strings.Join(nodeLabels(f, w), ","),
 			),
-			Env:       goRuntime,
+			Env:       w.kubeletEnv(),
 			After:     []string{"containerd"},
 			WaitFor:   apiReady,
 			Ready:     &machine.Probe{URL: "http://127.0.0.1:10248/healthz"},
@@ -124,6 +127,15 @@ func WorkerNode(f Facts, w Worker) machine.State {
 		state.AfterScripts = []string{"kubelet", "flanneld", "kube-proxy"}
 	}
 	return sealed(state)
+}
+
+// kubeletEnv names the registration where there was one: what a service began
+// that knew of none goes on as it is.
+func (w Worker) kubeletEnv() []string {
+	if w.Registration == 0 {
+		return goRuntime
+	}
+	return append(slices.Clone(goRuntime), fmt.Sprintf("HANOK_REGISTRATION=%d", w.Registration))
 }
 
 func nodeLabels(f Facts, w Worker) []string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,5 +161,70 @@ func TestMachineKilledFromOutside(t *testing.T) {
 		return nil
 	})
 	t.Logf("healthy %v after the last kill", time.Since(up).Round(100*time.Millisecond))
+	s.delete(t, c.uuid)
+}
+
+// TestDeletedNodeRegistersAgain: a node whose Node object a user deletes is
+// back within a minute. Nothing but its kubelet was started anew for it: its
+// pods have gone on, and reach those of the other node and are reached.
+func TestDeletedNodeRegistersAgain(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	r := s.request("healed")
+	r.nodes = 2
+	c := s.create(t, r)
+	s.loadProbe(t, c)
+	c.apply(t, "default", render(t, "workload.yaml", nil))
+	c.run(t, "-n", "default", "rollout", "status", "deployment/echo", "--timeout=120s")
+	containers := func() string {
+		t.Helper()
+		return c.run(t, "-n", "default", "get", "pods", "-l", "app=echo", "--sort-by=.metadata.name", "-o",
+			`jsonpath={range .items[*]}{.metadata.uid} {.spec.nodeName} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\n"}{end}`)
+	}
+	pods, processes := containers(), s.machinePIDs(t)
+	node := strings.Fields(pods)[1]
+
+	c.run(t, "delete", "node", node)
+	gone := time.Now()
+	harness.Eventually(t, time.Minute, node+" is Ready again", func() error {
+		out, err := c.try("get", "node", node, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status} {.spec.podCIDR} {.metadata.annotations.flannel\.alpha\.coreos\.com/public-ip}`)
+		if fields := strings.Fields(out); err != nil || len(fields) != 3 || fields[0] != "True" {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+	t.Logf("Ready %v after it was deleted", time.Since(gone).Round(100*time.Millisecond))
+	harness.Eventually(t, time.Minute, "the cluster is healthy again", func() error {
+		if got := s.show(t, c.uuid); got.HealthStatus != "HEALTHY" || got.Status != "CREATE_COMPLETE" {
+			return fmt.Errorf("%s, health %s, %v", got.Status, got.HealthStatus, got.HealthStatusReason)
+		}
+		return nil
+	})
+	var ended []string
+	running := s.machinePIDs(t)
+	for _, p := range processes {
+		if !slices.Contains(running, p) {
+			ended = append(ended, p)
+		}
+	}
+	if len(ended) != 1 || !strings.HasSuffix(ended[0], ":kube") {
+		t.Errorf("processes %v ended, want one kubelet", ended)
+	}
+	// Nobody collects the node's pods as orphans after all: that takes most of
+	// a minute from the deletion, and the node is back before.
+	for _, from := range c.echoPods(t) {
+		for _, to := range c.echoPods(t) {
+			harness.Eventually(t, 20*time.Second, "pods reach each other", func() error {
+				out, err := c.try("-n", "default", "exec", from.name, "--", "/probe", "get", "http://"+to.ip+":8080/")
+				if err != nil || strings.TrimSpace(out) != to.name {
+					return fmt.Errorf("from %s on %s to %s on %s: %w: %s", from.name, from.node, to.name, to.node, err, out)
+				}
+				return nil
+			})
+		}
+	}
+	if now := containers(); now != pods {
+		t.Errorf("the pods were\n%sand are\n%s", pods, now)
+	}
 	s.delete(t, c.uuid)
 }
