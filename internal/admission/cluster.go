@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"strconv"
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/infra"
+	"github.com/hanok/hanok/internal/quota"
 )
 
 // Bounds of a create request.
@@ -29,8 +29,8 @@ type Options struct {
 	GroupQuota int
 }
 
-// nodeCount reads a group's number of nodes. Beyond the guide's bound it is
-// KindInvalid; beyond a quota that was set, KindForbidden.
+// nodeCount reads the number of nodes of a group that is to be made. Beyond the
+// guide's bound it is KindInvalid; beyond a quota that was set, KindForbidden.
 func (opts Options) nodeCount(o object, field string, least int) (int, error) {
 	if opts.GroupQuota == 0 {
 		return o.bounded(field, least, defaultGroupQuota)
@@ -42,8 +42,7 @@ func (opts Options) nodeCount(o object, field string, least int) (int, error) {
 	case n < least:
 		return n, hanok.Invalid(field, "%d is out of bounds; it must be at least %d", n, least)
 	case n > opts.GroupQuota:
-		return n, &hanok.Error{Kind: hanok.KindForbidden, Field: field, Detail: fmt.Sprintf(
-			"%d nodes are more than the project's quota of %d for one node group; ask an administrator for a larger quota of Node", n, opts.GroupQuota)}
+		return n, quota.TooManyNodes(field, n, opts.GroupQuota)
 	}
 	return n, nil
 }

@@ -49,7 +49,7 @@ const maxPatch = 16
 
 // Patch checks a JSON patch of a group, or of a cluster, which has no path
 // but /node_count (its default worker group's).
-func Patch(body []byte, cluster bool, opts Options) (*PatchPlan, error) {
+func Patch(body []byte, cluster bool) (*PatchPlan, error) {
 	if !utf8.Valid(body) {
 		return nil, hanok.Invalid("body", "is not valid UTF-8")
 	}
@@ -65,7 +65,7 @@ func Patch(body []byte, cluster bool, opts Options) (*PatchPlan, error) {
 	}
 	plan := &PatchPlan{}
 	for _, change := range changes {
-		if err := plan.read(change, cluster, opts); err != nil {
+		if err := plan.read(change, cluster); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +78,7 @@ func Patch(body []byte, cluster bool, opts Options) (*PatchPlan, error) {
 	return plan, nil
 }
 
-func (p *PatchPlan) read(change object, cluster bool, opts Options) error {
+func (p *PatchPlan) read(change object, cluster bool) error {
 	if err := change.onlyKnown([]string{"op", "path", "value"}); err != nil {
 		return err
 	}
@@ -102,15 +102,15 @@ func (p *PatchPlan) read(change object, cluster bool, opts Options) error {
 	value := object{path: change["value"]} // so that errors name the path
 	switch {
 	case path == "/node_count":
-		n, err := opts.nodeCount(value, path, 1)
+		n, err := value.bounded(path, 1, mostNodes)
 		p.Resize = &ResizePlan{NodeCount: n}
 		return err
 	case path == "/min_node_count" && !cluster:
-		n, err := value.bounded(path, 0, opts.quota())
+		n, err := value.bounded(path, 0, mostNodes)
 		bounds().Min = &n
 		return err
 	case path == "/max_node_count" && !cluster:
-		n, err := value.bounded(path, 1, opts.quota())
+		n, err := value.bounded(path, 1, mostNodes)
 		bounds().Max = &n
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hanok/hanok"
+	"github.com/hanok/hanok/internal/quota"
 )
 
 // ResizePlan is an admitted request to bring a group to a number of nodes.
@@ -17,9 +18,14 @@ type ResizePlan struct {
 	Remove []string
 }
 
+// mostNodes bounds counts of nodes by themselves. Which of them a group may
+// have depends on what it has: the engine checks it when it takes the lock.
+const mostNodes = quota.MaxLimit
+
 // Resize checks the form of a request to resize. What depends on the group's
-// nodes the engine checks when it takes the lock.
-func Resize(body []byte, opts Options) (*ResizePlan, error) {
+// nodes the engine checks when it takes the lock: a quota among it, which
+// refuses nothing that makes a group smaller.
+func Resize(body []byte) (*ResizePlan, error) {
 	o, err := parseObject(body)
 	if err != nil {
 		return nil, err
@@ -33,7 +39,7 @@ func Resize(body []byte, opts Options) (*ResizePlan, error) {
 			return nil, err
 		}
 	}
-	if plan.NodeCount, err = opts.nodeCount(o, "node_count", 1); err != nil {
+	if plan.NodeCount, err = o.bounded("node_count", 1, mostNodes); err != nil {
 		return nil, err
 	}
 	if o.sent("nodes_to_remove") {

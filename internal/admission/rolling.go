@@ -31,7 +31,7 @@ func readRolling(o object, opts Options) (Rolling, error) {
 	}
 	if o.sent("num_max_unavailable_nodes") {
 		var err error
-		if r.MaxUnavailable, err = o.bounded("num_max_unavailable_nodes", 1, r.Quota); err != nil {
+		if r.MaxUnavailable, err = o.bounded("num_max_unavailable_nodes", 1, mostNodes); err != nil {
 			return r, err
 		}
 	}

@@ -25,6 +25,10 @@ func TestChangeFlavor(t *testing.T) {
 	if err != nil || p.Rolling.Buffers == nil || *p.Rolling.Buffers != 0 || p.Rolling.MaxUnavailable != 3 {
 		t.Errorf("as asked: %+v, %v", p, err)
 	}
+	// A group may have more nodes than a quota that was lowered.
+	if p, err = admit(fmt.Sprintf(`{"type": "flavor_id", "flavor_id": %q, "num_max_unavailable_nodes": 6}`, id)); err != nil || p.Rolling.MaxUnavailable != 6 {
+		t.Errorf("more at a time than the quota: %+v, %v", p, err)
+	}
 	for body, want := range map[string]string{
 		`{}`: "type: is missing", `{"type": "size"}`: "type: ", `{"type": 1}`: "type: ", `{"type": "flavor_id"}`: "flavor_id: is missing",
 		`{"type": "flavor_id", "flavor_id": "m2.c2m4"}`:                                       "flavor_id: ",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hanok/hanok"
 	"github.com/hanok/hanok/internal/admission"
+	"github.com/hanok/hanok/internal/quota"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -35,6 +36,9 @@ func (e *Engine) Resize(ctx context.Context, clusterUUID string, plan *admission
 		nodes = slices.DeleteFunc(nodes, halfMade)
 		var in groupInput
 		if more := plan.NodeCount - len(nodes); more > 0 {
+			if err := quota.CheckNodes(tx, c.ProjectID, "node_count", plan.NodeCount); err != nil {
+				return err
+			}
 			if len(plan.Remove) > 0 {
 				return hanok.Invalid("nodes_to_remove", "names nodes to remove, but node_count %d is more than the %d that there are", plan.NodeCount, len(nodes))
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/hanok/hanok/internal/admission"
 	"github.com/hanok/hanok/internal/infra"
 	"github.com/hanok/hanok/internal/infra/fake"
+	"github.com/hanok/hanok/internal/quota"
 	"github.com/hanok/hanok/internal/store"
 )
 
@@ -76,16 +77,20 @@ func TestResizeRefused(t *testing.T) {
 		kind hanok.Kind
 		want string
 	}{
-		"unknown group":      {admission.ResizePlan{Group: "none", NodeCount: 1}, hanok.KindNotFound, "none"},
-		"list too long":      {admission.ResizePlan{NodeCount: 1, Remove: uuidsOf(own)}, hanok.KindInvalid, "nodes_to_remove"},
-		"list when growing":  {admission.ResizePlan{NodeCount: 3, Remove: uuidsOf(own[:1])}, hanok.KindInvalid, "nodes_to_remove"},
-		"list of no change":  {admission.ResizePlan{NodeCount: 2, Remove: uuidsOf(own[:1])}, hanok.KindInvalid, "nodes_to_remove"},
-		"a foreign node":     {admission.ResizePlan{NodeCount: 1, Remove: uuidsOf(foreign)}, hanok.KindInvalid, foreign[0].UUID},
-		"beyond the network": {admission.ResizePlan{NodeCount: 300}, hanok.KindInvalid, "room for 253"},
+		"unknown group":     {admission.ResizePlan{Group: "none", NodeCount: 1}, hanok.KindNotFound, "none"},
+		"list too long":     {admission.ResizePlan{NodeCount: 1, Remove: uuidsOf(own)}, hanok.KindInvalid, "nodes_to_remove"},
+		"list when growing": {admission.ResizePlan{NodeCount: 3, Remove: uuidsOf(own[:1])}, hanok.KindInvalid, "nodes_to_remove"},
+		"list of no change": {admission.ResizePlan{NodeCount: 2, Remove: uuidsOf(own[:1])}, hanok.KindInvalid, "nodes_to_remove"},
+		"a foreign node":    {admission.ResizePlan{NodeCount: 1, Remove: uuidsOf(foreign)}, hanok.KindInvalid, foreign[0].UUID},
+		"beyond the guide":  {admission.ResizePlan{NodeCount: 11}, hanok.KindInvalid, "node_count: 11 is out of bounds; it must be 1 to 10"},
 	} {
 		if _, err := e.Resize(t.Context(), c.UUID, &tt.plan); hanok.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
+	}
+	w.setQuota(t, c.ProjectID, quota.Node, 1000)
+	if _, err := e.Resize(t.Context(), c.UUID, &admission.ResizePlan{NodeCount: 300}); hanok.KindOf(err) != hanok.KindInvalid || !strings.Contains(err.Error(), "room for 253") {
+		t.Errorf("beyond the network: %v", err)
 	}
 	if after := w.events(t, c.UUID); !slices.Equal(before, after) {
 		t.Errorf("refused requests left events: %v", after)

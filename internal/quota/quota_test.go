@@ -117,6 +117,15 @@ func TestCheck(t *testing.T) {
 		if err := CheckNodeGroup(tx, c); hanok.KindOf(err) != hanok.KindForbidden || !strings.Contains(err.Error(), "quota is 1") {
 			t.Errorf("one group of one: %v", err)
 		}
+		if err := CheckNodes(tx, "p", "node_count", 2); hanok.KindOf(err) != hanok.KindForbidden || !strings.HasPrefix(err.Error(), "node_count: 2 nodes") {
+			t.Errorf("two nodes of one: %v", err)
+		}
+		if err := CheckNodes(tx, "p", "node_count", 1); err != nil {
+			t.Errorf("one node of one: %v", err)
+		}
+		if err := CheckNodes(tx, "other", "node_count", 11); hanok.KindOf(err) != hanok.KindInvalid || !strings.Contains(err.Error(), "1 to 10") {
+			t.Errorf("beyond the guide's bound: %v", err)
+		}
 		if err := CheckCluster(tx, "other"); err != nil {
 			t.Errorf("another project's clusters count: %v", err)
 		}

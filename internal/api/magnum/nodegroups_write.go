@@ -78,11 +78,11 @@ func (a *api) resize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, opts, err := a.readRequest(w, r)
+	body, err := readBody(w, r)
 	if err != nil {
 		return err
 	}
-	plan, err := admission.Resize(body, opts)
+	plan, err := admission.Resize(body)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func TestGroupRequests(t *testing.T) {
 
 		{"POST", resize, `{"nodegroup":"added"}`, 400, "node_count: ", ""},
 		{"POST", resize, `{"nodegroup":"added","node_count":0}`, 400, "node_count: ", ""},
-		{"POST", resize, `{"nodegroup":"added","node_count":11}`, 400, "node_count: ", ""},
+		{"POST", resize, `{"nodegroup":"added","node_count":1000001}`, 400, "node_count: ", ""},
 		{"POST", resize, `{"nodegroup":7,"node_count":1}`, 400, "nodegroup: ", ""},
 		{"POST", resize, `{"node_count":1,"nodes_to_remove":"x"}`, 400, "nodes_to_remove: ", ""},
 		{"POST", resize, `{"node_count":1,"nodes_to_remove":["x"]}`, 400, "nodes_to_remove: ", ""},
@@ -145,7 +145,7 @@ func TestGroupRequests(t *testing.T) {
 		{"PATCH", "/v1/clusters/k8s", `"x"`, 400, "body: ", ""},
 		{"PATCH", ng, `{"type":"k8s_node_labels"}`, 501, "type: ", ""},
 		{"PATCH", ng, `[]`, 400, "body: ", ""},
-		{"PATCH", ng, `[{"op":"replace","path":"/node_count","value":11}]`, 400, "/node_count: ", ""},
+		{"PATCH", ng, `[{"op":"replace","path":"/node_count","value":1000001}]`, 400, "/node_count: ", ""},
 		{"PATCH", ng, `[{"op":"replace","path":"/node_count"}]`, 400, "/node_count: ", ""},
 		{"PATCH", ng, `[{"op":"replace","path":"/node_count","value":2},{"op":"replace","path":"/min_node_count","value":2}]`, 400, "/node_count: ", ""},
 		{"PATCH", ng, `[{"op":"remove","path":"/node_count"}]`, 400, "op: ", ""},

@@ -16,14 +16,14 @@ func (a *api) patchCluster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, opts, err := a.readRequest(w, r)
+	body, err := readBody(w, r)
 	if err != nil {
 		return err
 	}
 	if !admission.IsJSONPatch(body) {
 		return admission.ChangeCluster(body)
 	}
-	plan, err := admission.Patch(body, true, opts)
+	plan, err := admission.Patch(body, true)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (a *api) patchNodeGroup(w http.ResponseWriter, r *http.Request) error {
 	if !admission.IsJSONPatch(body) {
 		return a.changeFlavor(w, r, c.UUID, group, body, opts)
 	}
-	plan, err := admission.Patch(body, false, opts)
+	plan, err := admission.Patch(body, false)
 	if err != nil {
 		return err
 	}
