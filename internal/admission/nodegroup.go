@@ -114,7 +114,8 @@ func readGroup(o object, opts Options) (hanok.NodeGroup, error) {
 }
 
 // readBounds reads between how many nodes the group may scale itself: from
-// the labels, and from the fields that Magnum's clients send instead.
+// the labels, and from the fields that Magnum's clients send instead. A group
+// begins within those fields; the labels bind the autoscaler alone.
 func readBounds(o object, g *hanok.NodeGroup, opts Options) error {
 	least := groupBound(g.Labels, hanok.LabelCAMin, hanok.DefaultMinNodeCount, opts.quota())
 	most := groupBound(g.Labels, hanok.LabelCAMax, max(hanok.DefaultMaxNodeCount, opts.quota()), opts.quota())
@@ -131,6 +132,12 @@ func readBounds(o object, g *hanok.NodeGroup, opts Options) error {
 		if o.sent("min_node_count") && least > most {
 			return hanok.Invalid("min_node_count", "%d is more than max_node_count %d", least, most)
 		}
+	}
+	switch n := g.NodeCount; {
+	case o.sent("min_node_count") && n < least:
+		return hanok.Invalid("node_count", "%d is less than min_node_count %d", n, least)
+	case o.sent("max_node_count") && n > most:
+		return hanok.Invalid("node_count", "%d is more than max_node_count %d", n, most)
 	}
 	g.MinNodeCount, g.MaxNodeCount = min(least, most), &most
 	return nil

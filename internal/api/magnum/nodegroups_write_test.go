@@ -75,6 +75,8 @@ func TestCreateNodeGroup(t *testing.T) {
 		"script without #!":  {func(_, l map[string]any) { l["user_script_v2"] = "echo" }, 400, "labels.user_script_v2: "},
 		"autoscaler":         {func(_, l map[string]any) { l["ca_enable"] = "True" }, 501, "labels.ca_enable: "},
 		"bounds that cross":  {func(b, _ map[string]any) { b["min_node_count"], b["max_node_count"] = 5, 2 }, 400, "min_node_count: "},
+		"fewer than min":     {func(b, _ map[string]any) { b["min_node_count"], b["node_count"] = 3, 2 }, 400, "node_count: "},
+		"more than max":      {func(b, _ map[string]any) { b["max_node_count"], b["node_count"] = 2, 3 }, 400, "node_count: "},
 		"too many volumes":   {func(_, l map[string]any) { l["extra_volumes"] = []any{1, 2, 3, 4} }, 400, "labels.extra_volumes"},
 		"volume of no type":  {func(_, l map[string]any) { l["extra_volumes"] = []any{map[string]any{"volume_size": 1}} }, 400, "labels.extra_volumes"},
 		"network not built":  {func(_, l map[string]any) { l["additional_network_id_list"] = "x" }, 501, "labels.additional_network_id_list: "},
