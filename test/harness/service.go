@@ -52,6 +52,7 @@ func newService(t *testing.T, args ...string) *Service {
 	if _, err := os.Stat(kubectl); err != nil {
 		t.Fatalf("the bundle is missing (%v); make it with: hanok bundle build %s", err, KubeTag)
 	}
+	takeDisk(t)
 	dir, err := os.MkdirTemp("", fmt.Sprintf("hanok-test-%d-", os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
