@@ -103,7 +103,7 @@ func newSequenceWorld(t *testing.T, rt *rapid.T, dir string) *sequenceWorld {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w := &sequenceWorld{t: t, small: plan("", 1).Flavor, chance: rand.New(rand.NewPCG(seed, 0)),
 		world: newWorldIn(t, dir, fake.Options{Polls: polls, LoseRate: 0.02, FailRate: 0.02, Seed: seed})}
-	w.pause = 500 * time.Millisecond
+	w.pause = 2 * time.Second
 	w.live()
 	w.cluster = create(t, w.e, plan("prod", 2))
 	for nth := 0; w.State().Status != hanok.CreateComplete; nth++ {
@@ -274,12 +274,17 @@ func (w *sequenceWorld) Troubles() map[string]enginetest.Trouble {
 				w.block(rapid.SampledFrom(nodes).Draw(rt, "node").Name, "shop/cart-0")
 			}
 		}},
+		"a Node object is deleted": {Begin: func(rt *rapid.T) {
+			if nodes := w.State().Nodes; len(nodes) > 0 {
+				w.deleteObject(rapid.SampledFrom(nodes).Draw(rt, "node").Name)
+			}
+		}},
 		"the cloud is away":               {Begin: cloud(time.Second, 5*time.Minute)},
 		"the API server is away":          {Begin: api(time.Second, 5*time.Minute)},
 		"nodes are not Ready":             {Begin: nodes(time.Second, time.Minute)},
-		"the cloud is away for long":      {Begin: cloud(5*time.Minute, 90*time.Minute), Lasting: true},
-		"the API server is away for long": {Begin: api(5*time.Minute, 90*time.Minute), Lasting: true},
-		"nodes are not Ready for long":    {Begin: nodes(5*time.Minute, 90*time.Minute), Lasting: true},
+		"the cloud is away for long":      {Begin: cloud(5*time.Minute, 40*time.Minute), Lasting: true},
+		"the API server is away for long": {Begin: api(5*time.Minute, 40*time.Minute), Lasting: true},
+		"nodes are not Ready for long":    {Begin: nodes(5*time.Minute, 40*time.Minute), Lasting: true},
 	}
 }
 
