@@ -164,6 +164,9 @@ func (o *operation) finishGroup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := o.mendAgain(ctx, in); err != nil {
+		return err
+	}
 	added, err := o.added(ctx)
 	if err != nil {
 		return err
@@ -176,7 +179,7 @@ func (o *operation) finishGroup(ctx context.Context) error {
 	}
 	scripts := o.scriptTrouble(ctx, added)
 	return o.update(ctx, func(tx store.Tx, event *hanok.Event) error {
-		event.State, event.Contents, event.Step = hanok.EventSuccess, joinNonEmpty(in.Note, scripts, o.unmended), "finish"
+		event.State, event.Contents, event.Step = hanok.EventSuccess, joinNonEmpty(in.Note, scripts), "finish"
 		status, reason := hanok.UpdateComplete, "Stack UPDATE completed successfully"
 		if event.Type == hanok.NodeGroupCreate {
 			status, reason = hanok.CreateComplete, "Stack CREATE completed successfully"

@@ -90,17 +90,28 @@ func (o *operation) endRemovals(ctx context.Context, nodes []hanok.Node) (stayin
 }
 
 // mend begins an operation on a group whose last one failed with what that
-// one could not put back. What it cannot either keeps no operation from its
-// own: the event tells it.
+// one could not put back. What cannot be put in order now keeps no operation
+// from its own: it is tried again when that is done.
 func (o *operation) mend(ctx context.Context) {
 	in, err := readInput(o.event)
 	if err == nil && in.Mend {
 		err = o.putInOrder(ctx, in)
 	}
-	if err != nil && ctx.Err() == nil {
-		o.log.Warn("what an earlier operation left could not be put in order", "error", err)
-		o.unmended = "what an earlier operation left could not be put in order: " + err.Error()
+	if err != nil {
+		o.log.Warn("what an earlier operation left could not be put in order yet", "error", err)
+		o.unmended = true
 	}
+}
+
+// mendAgain is the last try. A group that is not in order shows so.
+func (o *operation) mendAgain(ctx context.Context, in groupInput) error {
+	if !o.unmended {
+		return nil
+	}
+	if err := o.putInOrder(ctx, in); err != nil {
+		return fmt.Errorf("all is done but what an earlier operation left, which could not be put in order: %w", err)
+	}
+	return nil
 }
 
 func (o *operation) putInOrder(ctx context.Context, in groupInput) error {

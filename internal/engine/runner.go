@@ -44,7 +44,7 @@ type operation struct {
 	event    hanok.Event // as it was taken; Epoch is this worker's
 	log      *slog.Logger
 	progress *progress
-	unmended string // what mend could not do
+	unmended bool // an earlier operation left something that mend could not put in order
 }
 
 // handle carries an event out, from wherever it stands. It is the store's

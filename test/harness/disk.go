@@ -2,6 +2,7 @@ package harness
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -28,10 +29,19 @@ var shares = sync.OnceValues(func() (s *semaphore.Weighted, total int64) {
 	return semaphore.NewWeighted(total), total
 })
 
-// takeDisk waits for a share of the disk, which is given back after everything
-// that the test cleans up from here on.
+// holders are the tests that have a share.
+var holders sync.Map
+
+// takeDisk waits for a test's share of the disk, which is given back after
+// everything that the test cleans up from here on. A test that has one, for a
+// service that it started before, is given no other: two such tests would wait
+// for each other.
 func takeDisk(t *testing.T) {
 	t.Helper()
+	test, _, _ := strings.Cut(t.Name(), "/")
+	if _, has := holders.LoadOrStore(test, true); has {
+		return
+	}
 	s, total := shares()
 	if total < 2*shareGiB {
 		t.Logf("%d GiB are free for machines: tests of clusters run one after the other", total)
@@ -39,5 +49,8 @@ func takeDisk(t *testing.T) {
 	if err := s.Acquire(t.Context(), shareGiB); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Release(shareGiB) })
+	t.Cleanup(func() {
+		holders.Delete(test)
+		s.Release(shareGiB)
+	})
 }
