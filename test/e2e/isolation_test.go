@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"testing"
+	"time"
 )
 
 // Two clusters of two projects with the same subnet range stand side by side
@@ -14,24 +15,11 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 		c  *cluster
 		in *service
 	}
-	results := make(chan made, 2)
-	t.Run("create", func(t *testing.T) {
-		for _, in := range []*service{s, other} {
-			t.Run(in.Project, func(t *testing.T) {
-				t.Parallel()
-				results <- made{in.create(t, in.request("same")), in}
-			})
-		}
-	})
-	close(results)
-	var all []made
-	for m := range results {
-		all = append(all, m)
+	a, b := made{s.begin(t, s.request("same")), s}, made{other.begin(t, other.request("same")), other}
+	for _, m := range []made{a, b} {
+		m.in.await(t, m.c.uuid, "CREATE_COMPLETE", 90*time.Second)
+		m.c.fetchKubeconfig(t)
 	}
-	if len(all) != 2 {
-		t.Fatal("not both clusters were made")
-	}
-	a, b := all[0], all[1]
 	subnetA, subnetB := a.c.show(t).NodeAddresses, b.c.show(t).NodeAddresses
 	if subnetA[0] != subnetB[0] {
 		// Only one address that both have tells the networks apart.
@@ -49,7 +37,7 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 		}
 	}
 	// By the network: the same address is another machine on each side.
-	for _, m := range all {
+	for _, m := range []made{a, b} {
 		m.in.loadProbe(t, m.c)
 		m.c.run(t, "-n", "default", "run", "probe", "--image="+probeImage, "--restart=Never", "--command", "--", "/probe", "serve")
 		m.c.run(t, "-n", "default", "wait", "--for=condition=Ready", "pod/probe", "--timeout=60s")
@@ -60,7 +48,7 @@ func TestProjectsWithTheSameRange(t *testing.T) {
 	if x, y := kubelet(a), kubelet(b); x == y {
 		t.Errorf("both clusters reach the same kubelet %s", x)
 	}
-	for _, m := range all {
+	for _, m := range []made{a, b} {
 		if got := len(m.c.nodes(t).Items); got != 1 {
 			t.Errorf("cluster of %s has %d nodes", m.in.Project, got)
 		}

@@ -38,18 +38,16 @@ func TestCluster(t *testing.T) {
 	c.run(t, "-n", "default", "wait", "--for=condition=Ready", "pod/volumes", "--timeout=60s")
 	c.run(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")
 
-	t.Run("group", func(t *testing.T) {
-		t.Run("nodes", func(t *testing.T) { t.Parallel(); testNodes(t, s, c) })
-		t.Run("ranges", func(t *testing.T) { t.Parallel(); testRanges(t, c) })
-		t.Run("network", func(t *testing.T) { t.Parallel(); testPodNetwork(t, c) })
-		t.Run("kubectl", func(t *testing.T) { t.Parallel(); testKubectl(t, c) })
-		t.Run("volumes", func(t *testing.T) { t.Parallel(); testVolumes(t, c) })
-		t.Run("webhook and aggregated API", func(t *testing.T) { t.Parallel(); testExtensions(t, c) })
-		t.Run("tokens", func(t *testing.T) { t.Parallel(); testServiceAccountTokens(t, c) })
-		t.Run("top", func(t *testing.T) { t.Parallel(); testTop(t, c) })
-		t.Run("ssh", func(t *testing.T) { t.Parallel(); testSSH(t, s, c) })
-		t.Run("host network", func(t *testing.T) { t.Parallel(); testHostNetwork(t, c) })
-	})
+	t.Run("nodes", func(t *testing.T) { testNodes(t, s, c) })
+	t.Run("ranges", func(t *testing.T) { testRanges(t, c) })
+	t.Run("network", func(t *testing.T) { testPodNetwork(t, c) })
+	t.Run("kubectl", func(t *testing.T) { testKubectl(t, c) })
+	t.Run("volumes", func(t *testing.T) { testVolumes(t, c) })
+	t.Run("webhook and aggregated API", func(t *testing.T) { testExtensions(t, c) })
+	t.Run("tokens", func(t *testing.T) { testServiceAccountTokens(t, c) })
+	t.Run("top", func(t *testing.T) { testTop(t, c) })
+	t.Run("ssh", func(t *testing.T) { testSSH(t, s, c) })
+	t.Run("host network", func(t *testing.T) { testHostNetwork(t, c) })
 	// Last: it moves pods.
 	t.Run("drain", func(t *testing.T) { testDrain(t, c) })
 }

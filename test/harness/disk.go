@@ -35,7 +35,8 @@ var holders sync.Map
 // takeDisk waits for a test's share of the disk, which is given back after
 // everything that the test cleans up from here on. A test that has one, for a
 // service that it started before, is given no other: two such tests would wait
-// for each other.
+// for each other. Nor may it have parallel subtests beside other tests of
+// services: those wait for a turn that may be held by one that waits here.
 func takeDisk(t *testing.T) {
 	t.Helper()
 	test, _, _ := strings.Cut(t.Name(), "/")
