@@ -131,10 +131,8 @@ func (o *operation) finishDelete(ctx context.Context) error {
 			}
 		}
 		for _, key := range keysOf(nodes) {
-			for _, kind := range []string{kindNodeMarks, kindRegistration} {
-				if err := unlessNotFound(tx.DeleteDocument(kind, key)); err != nil {
-					return err
-				}
+			if err := dropDocuments(tx, key); err != nil {
+				return err
 			}
 		}
 		if err := unlessNotFound(tx.DeleteDocument(kindClusterSpec, uuid)); err != nil {

@@ -166,10 +166,8 @@ func (o *operation) dropRecord(ctx context.Context, n hanok.Node) error {
 		if err := o.e.cfg.Fleet.Revoke(tx, n.Key, n.ClusterUUID); err != nil {
 			return err
 		}
-		for _, kind := range []string{kindNodeMarks, kindRegistration} {
-			if err := unlessNotFound(tx.DeleteDocument(kind, n.Key)); err != nil {
-				return err
-			}
+		if err := dropDocuments(tx, n.Key); err != nil {
+			return err
 		}
 		return unlessNotFound(tx.DeleteNode(n.Key))
 	})
@@ -177,6 +175,16 @@ func (o *operation) dropRecord(ctx context.Context, n hanok.Node) error {
 		o.e.cfg.Fleet.Forget(n.Key)
 	}
 	return err
+}
+
+// dropDocuments forgets what is kept of a node beside its record.
+func dropDocuments(tx store.Tx, nodeKey string) error {
+	for _, kind := range []string{kindNodeMarks, kindRegistration} {
+		if err := unlessNotFound(tx.DeleteDocument(kind, nodeKey)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insist repeats a call of the cluster's API until the drain's limit.

@@ -52,9 +52,7 @@ func (o *operation) retreat(ctx context.Context) error {
 	if o.event.Type == hanok.NodeGroupFlavor {
 		errs = append(errs, o.retreatRoll(ctx, staying, added))
 	} else {
-		if len(added) > 0 {
-			errs = append(errs, o.removeUnready(ctx, added))
-		}
+		errs = append(errs, o.removeUnready(ctx, added))
 		if o.event.Type == hanok.ClusterResize || o.event.Type == hanok.NodeGroupDelete {
 			staying, err = o.endRemovals(ctx, staying)
 			errs = append(errs, err)
@@ -62,9 +60,7 @@ func (o *operation) retreat(ctx context.Context) error {
 		if o.event.Type == hanok.NodesStart { // those that run may be on their way
 			staying = slices.DeleteFunc(staying, func(n hanok.Node) bool { return n.Status != hanok.NodeShutoff })
 		}
-		if len(staying) > 0 {
-			errs = append(errs, o.readmit(ctx, staying))
-		}
+		errs = append(errs, o.readmit(ctx, staying))
 	}
 	return errors.Join(append(errs, o.fitDNS(ctx))...)
 }
@@ -131,6 +127,9 @@ func (o *operation) putInOrder(ctx context.Context, in groupInput) error {
 // pods again, those that are stopped do not run. One that runs and whose Node
 // object is gone is started anew: kubelet makes it only then.
 func (o *operation) readmit(ctx context.Context, nodes []hanok.Node) error {
+	if len(nodes) == 0 {
+		return nil
+	}
 	_, client, err := o.kube(ctx)
 	if err != nil {
 		return err
@@ -186,13 +185,13 @@ func (o *operation) startAnew(ctx context.Context, n hanok.Node) error {
 // removeUnready removes those of the added nodes that Kubernetes does not
 // have Ready; the others are a part of the wish that came true.
 func (o *operation) removeUnready(ctx context.Context, added []hanok.Node) error {
+	if len(added) == 0 {
+		return nil
+	}
 	ready := map[string]bool{}
 	_, client, err := o.kube(ctx)
 	if err != nil {
 		return err
-	}
-	if len(added) == 0 {
-		return nil
 	}
 	apiErr := o.insistFor(ctx, apiLimit, "retreat", func(ctx context.Context) error {
 		states, err := client.Nodes(ctx)
